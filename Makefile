@@ -1,0 +1,55 @@
+# Character by Character. `make` alone lists what can be made.
+
+PYTHON  ?= python3
+WORKERS ?= 2
+VENV    := .venv
+BIN     := $(VENV)/bin
+READY   := $(VENV)/.ready
+# For PyTorch's CPU build on Linux: make book TORCH_INDEX=https://download.pytorch.org/whl/cpu
+TORCH_INDEX ?=
+
+.PHONY: help book test serve lab execute results faults lint clean
+
+help: ## this list
+	@echo "make TARGET, where TARGET is one of"
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|'
+
+# Installed once, and again only when the pins change. An environment that is already there
+# (with the CPU build of PyTorch, say) is kept.
+$(READY): requirements.txt
+	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(v < (3, 11) and "The book needs Python 3.11 or newer; $(PYTHON) is %d.%d. Try: make PYTHON=python3.11 ..." % v[:2])'
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "Installing into $(VENV) (about 1.4 GB, once) ..."
+	@if [ -n "$(TORCH_INDEX)" ]; then \
+	    $(BIN)/python -m pip install --quiet "$$(grep '^torch==' requirements.txt)" --index-url $(TORCH_INDEX); fi
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	@touch $@
+
+book: $(READY) ## build the site into _build/html; Sphinx warnings are errors
+	$(BIN)/jupyter-book build . -W -n --keep-going
+	@echo "Open _build/html/index.html, or run: make serve"
+
+test: $(READY) ## compute every stored output again and compare; run the helpers' tests
+	$(BIN)/python -m pytest --nbval -n $(WORKERS) --dist loadscope
+
+serve: book ## build, then serve at http://localhost:8000
+	$(BIN)/python -m http.server 8000 --bind 127.0.0.1 --directory _build/html
+
+lab: $(READY) ## open the notebooks in JupyterLab
+	$(BIN)/jupyter lab chapters
+
+execute: $(READY) ## run every notebook from the top and store its outputs
+	$(BIN)/python tools/execute.py
+
+results: $(READY) ## repeat the long runs in data/results (tens of minutes)
+	$(BIN)/python tools/long_runs.py --all
+
+faults: $(READY) ## plant known faults one at a time and see that the tests catch them
+	$(BIN)/python tools/plant_faults.py
+
+lint: $(READY) ## style of the Python files
+	$(BIN)/ruff check . && $(BIN)/ruff format --check .
+
+clean: ## remove what was built; the environment stays (rm -r .venv removes it too)
+	rm -rf _build .pytest_cache
+	find . -name __pycache__ -not -path './$(VENV)/*' -prune -exec rm -rf {} +

@@ -1,0 +1,80 @@
+"""Settings for the whole suite, and stored outputs compared within stated tolerances.
+
+A cell whose metadata carries the tag ``nbval-rtol=1e-3`` is compared so: words, and whole
+numbers, exactly; each decimal number within that relative difference (or the last printed
+digit, whichever is more). Cells without the tag are compared to the letter. Pictures are
+not compared; a hidden cell after each prints the numbers that it draws.
+"""
+
+import os
+import re
+
+# Before any import of torch, here and in the notebooks' kernels, which inherit these.
+os.environ.setdefault("CHARBOOK_DEVICE", "cpu")
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # threads that spin stall a busy machine
+os.environ.setdefault("TQDM_DISABLE", "1")  # a progress bar would be an output
+os.environ.pop("PYTHONWARNINGS", None)
+
+from nbval.plugin import IPyNbCell
+
+DECIMAL = re.compile(r"-?\d+\.\d+(?:e[-+]?\d+)?|-?\d+e[-+]?\d+")
+LOOSEST = 0.2
+
+
+class Tolerant(str):
+    """A text that equals another whose decimal numbers are within a relative tolerance."""
+
+    rtol = 0.0
+
+    def __eq__(self, other):
+        if DECIMAL.sub("#", self) != DECIMAL.sub("#", other):
+            return False
+        pairs = zip(DECIMAL.findall(self), DECIMAL.findall(other), strict=True)
+        return all(close(a, b, self.rtol) for a, b in pairs)
+
+    def __ne__(self, other):
+        return not self == other
+
+    __hash__ = str.__hash__
+
+
+def close(a, b, rtol):
+    """Whether two printed numbers agree within rtol, or differ in the last digit by one."""
+    digit = max(last_digit(a), last_digit(b))
+    difference = abs(float(a) - float(b))
+    return difference <= max(rtol * max(abs(float(a)), abs(float(b))), 1.001 * digit)
+
+
+def last_digit(number):
+    """What one step in the last printed digit is worth: 0.001 for "2.345"."""
+    mantissa, _, exponent = number.partition("e")
+    decimals = len(mantissa.partition(".")[2])
+    return 10.0 ** (int(exponent or 0) - decimals)
+
+
+def tolerance(metadata):
+    """The ``nbval-rtol`` of a cell's metadata, or None; refused where it is no tolerance."""
+    for tag in metadata.get("tags", []):
+        if tag.startswith("nbval-rtol"):
+            value = float(tag.partition("=")[2])
+            if not 1e-4 <= value <= LOOSEST:
+                raise ValueError(f"tag {tag!r}: a tolerance lies between 1e-4 and {LOOSEST}")
+            return value
+    return None
+
+
+def sanitize(cell, output):
+    """nbval calls this on each output, stored and new, before it compares the two."""
+    if not isinstance(output, str):
+        return output
+    if output.startswith("iVBORw0KGgo"):
+        return "a PNG picture"  # a glued one, which nbval would compare byte for byte
+    rtol = tolerance(cell.cell.metadata)
+    if rtol is not None:
+        output = Tolerant(output)
+        output.rtol = rtol
+    return output
+
+
+IPyNbCell.sanitize = sanitize

@@ -1,0 +1,246 @@
+"""From a file or a name to text, vocabulary, ids, a held-out split and windows.
+
+NumPy alone: nothing here needs PyTorch.
+"""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+BOOK_DATA = Path(__file__).resolve().parent.parent / "data"
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where a corpus known by name lives, and the SHA-256 that its bytes must have."""
+
+    file: str
+    sha256: str
+    url: str | None = None
+
+
+SOURCES = {
+    "shakespeare": Source(
+        "shakespeare.txt", "25081158485b5c8bf07b6ac63dacd4650536de0845c7e76216b3024c6058b1e7"
+    ),
+    "austen": Source(
+        "austen.txt", "bd55f2df5e86f51c487442e18d078d9bda30a50e255bb2432e60f2a5a2106957"
+    ),
+    "tinyshakespeare": Source(
+        "tinyshakespeare.txt",
+        "86c4e6aa9db7c042ec79f339dcb96d42b0075e16b8fc2e86bf0ca57e2dc565ed",
+        "https://raw.githubusercontent.com/karpathy/char-rnn/master/data/tinyshakespeare/input.txt",
+    ),
+}
+
+
+class Vocabulary:
+    """The distinct characters of a text, in code-point order, and their integer ids.
+
+    ``characters`` is any text or collection of single characters; repeats and order do
+    not matter. ``encode`` and ``decode`` are inverse to each other.
+    """
+
+    def __init__(self, characters):
+        self.chars = tuple(sorted(set(characters)))
+        if not self.chars:
+            raise ValueError("a vocabulary needs at least one character, and the text is empty")
+        if any(not isinstance(c, str) or len(c) != 1 for c in self.chars):
+            raise ValueError("a vocabulary is made of single characters")
+        self._codes = np.array([ord(c) for c in self.chars], dtype=np.uint32)
+
+    def __len__(self):
+        return len(self.chars)
+
+    def __contains__(self, char):
+        return char in self.chars
+
+    def __eq__(self, other):
+        return isinstance(other, Vocabulary) and self.chars == other.chars
+
+    def __hash__(self):
+        return hash(self.chars)
+
+    def __repr__(self):
+        return f"Vocabulary({''.join(self.chars)!r})"
+
+    def encode(self, text):
+        """Text of N characters -> int64 ids (N,).
+
+        Raises ValueError that names the first character the vocabulary does not have.
+        """
+        codes = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype=np.uint32)
+        ids = np.searchsorted(self._codes, codes).clip(max=len(self) - 1)
+        unknown = np.flatnonzero(self._codes[ids] != codes)
+        if unknown.size:
+            position = int(unknown[0])
+            raise ValueError(
+                f"character {text[position]!r} at position {position} is not in the vocabulary, "
+                f"which has these {len(self)} characters: {''.join(self.chars)!r}"
+            )
+        return ids.astype(np.int64)
+
+    def decode(self, ids):
+        """Ids (N,), any integer sequence -> text of N characters.
+
+        Raises ValueError for an id outside 0 … len(vocabulary) - 1.
+        """
+        ids = np.asarray(ids)
+        if ids.size == 0:
+            return ""
+        if not np.issubdtype(ids.dtype, np.integer):
+            raise ValueError(f"ids are whole numbers, not {ids.dtype}")
+        if ids.min() < 0 or ids.max() >= len(self):
+            wrong = int(ids[(ids < 0) | (ids >= len(self))][0])
+            raise ValueError(f"id {wrong} is outside the vocabulary's 0 to {len(self) - 1}")
+        return self._codes[ids.ravel()].tobytes().decode("utf-32-le", "surrogatepass")
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """A text with its vocabulary. ``name`` is what it was loaded by."""
+
+    name: str
+    text: str
+    vocab: Vocabulary = field(repr=False)
+
+    def __repr__(self):
+        return f"Corpus({self.name!r}, {len(self.text):,} characters, {len(self.vocab)} distinct)"
+
+    def split(self, val_fraction=0.1):
+        """Ids of the first part of the text and of the last: (train_ids, val_ids), int64.
+
+        The last ``val_fraction`` of the text is held out, in one piece. 0 holds nothing
+        out. Raises ValueError where either part would have no character to predict.
+        """
+        if not 0 <= val_fraction < 1:
+            raise ValueError(f"val_fraction must be at least 0 and below 1, not {val_fraction}")
+        ids = self.vocab.encode(self.text)
+        n_train = int(len(ids) * (1 - val_fraction))
+        train_ids, val_ids = ids[:n_train], ids[n_train:]
+        if len(train_ids) < 2 or (val_fraction > 0 and len(val_ids) < 2):
+            raise ValueError(
+                f"a text of {len(ids)} characters is too short to hold out {val_fraction:g} of it: "
+                "each part needs at least two characters, one to read and one to predict"
+            )
+        return train_ids, val_ids
+
+
+def load_corpus(name, limit=None):
+    """A corpus by name (``"shakespeare"``, ``"austen"``, ``"tinyshakespeare"``) or by path.
+
+    A name is looked up in the book's ``data/``, then in the folder that the environment
+    variable ``CHARBOOK_DATA`` names, then in the user's cache, and only then downloaded;
+    its SHA-256 is checked each time. Anything else is the path of a UTF-8 text file
+    (a byte-order mark is dropped, and line ends become ``\\n``). ``limit`` keeps the first
+    so many characters.
+
+    Raises FileNotFoundError (no such name or file), ConnectionError (not here and cannot
+    be downloaded), ValueError (empty, not UTF-8, wrong checksum, bad limit).
+    """
+    if limit is not None and (isinstance(limit, bool) or int(limit) != limit or limit < 1):
+        raise ValueError(f"limit must be a whole number of characters, at least 1, not {limit!r}")
+    path = _locate(name)
+    data = path.read_bytes()
+    if name in SOURCES:
+        _check_sha256(data, SOURCES[name], path)
+    text = _decode(data, path)
+    if not text:
+        raise ValueError(f"{path} is empty: there is nothing to learn from")
+    text = text[:limit]
+    return Corpus(str(name), text, Vocabulary(text))
+
+
+def _locate(name):
+    """The path of a corpus, downloaded if need be."""
+    if name in SOURCES:
+        source = SOURCES[name]
+        folders = [BOOK_DATA, os.environ.get("CHARBOOK_DATA")]
+        for folder in filter(None, folders):
+            if (Path(folder) / source.file).is_file():
+                return Path(folder) / source.file
+        return _download(name, source)
+    path = Path(name).expanduser()
+    if path.is_dir():
+        raise FileNotFoundError(f"{path} is a folder: give the path of one text file")
+    if not path.is_file():
+        near = difflib.get_close_matches(str(name), SOURCES, n=1)
+        hint = f"Did you mean {near[0]!r}? " if near else ""
+        raise FileNotFoundError(
+            f"there is no corpus and no file called {str(name)!r}. {hint}"
+            f"The corpora are {', '.join(map(repr, SOURCES))}; anything else is read as the path "
+            f"of a text file, from {Path.cwd()}."
+        )
+    return path
+
+
+def _download(name, source):
+    """Fetch a corpus into the user's cache, or say how else to get it."""
+    if source.url is None:
+        raise FileNotFoundError(
+            f"{source.file} is neither in {BOOK_DATA} nor in the folder that CHARBOOK_DATA names; "
+            "it is part of the book's repository, in data/"
+        )
+    import pooch
+
+    cache = pooch.os_cache("character-by-character")
+    try:
+        return Path(
+            pooch.retrieve(
+                source.url, f"sha256:{source.sha256}", source.file, cache, progressbar=True
+            )
+        )
+    except (OSError, ValueError) as error:
+        raise ConnectionError(
+            f"{name!r} is not on this machine and could not be downloaded from {source.url} "
+            f"({type(error).__name__}: {error}). Without the network: put the file, named "
+            f"{source.file}, into a folder and set CHARBOOK_DATA to that folder; or use a corpus "
+            "that comes with the book, 'shakespeare' or 'austen'."
+        ) from error
+
+
+def _check_sha256(data, source, path):
+    found = hashlib.sha256(data).hexdigest()
+    if found != source.sha256:
+        raise ValueError(
+            f"{path} is not the published file: its SHA-256 is {found}, and it should be "
+            f"{source.sha256}. Restore or delete it; to read it as it is, give its path "
+            "instead of its name."
+        )
+
+
+def _decode(data, path):
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise ValueError(
+            f"{path} is not UTF-8 text: byte 0x{data[error.start]:02x} at offset {error.start}. "
+            "Save it as UTF-8 (an old file may be Windows-1252 or Latin-1: "
+            "iconv -f WINDOWS-1252 -t UTF-8)."
+        ) from error
+    return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def disjoint_windows(ids, seq_len):
+    """Cut ids (N,) into inputs and targets (n, seq_len), with n = (N - 1) // seq_len.
+
+    Window k reads ids[k * seq_len : (k + 1) * seq_len]; its targets are the same stretch
+    shifted by one, so each character but the first is a target at most once. What does
+    not fill a window at the end is left out.
+    """
+    ids = np.asarray(ids)
+    n = (len(ids) - 1) // seq_len
+    if n < 1:
+        raise ValueError(
+            f"the text has {len(ids)} characters; one window of {seq_len} needs {seq_len + 1} "
+            "(the last one is only predicted). Use a longer text or a smaller seq_len."
+        )
+    x = ids[: n * seq_len].reshape(n, seq_len)
+    y = ids[1 : n * seq_len + 1].reshape(n, seq_len)
+    return x, y

@@ -1,0 +1,240 @@
+"""The book as a whole: its notebooks as they are stored, and the site that is built from them."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import nbformat
+import pytest
+import yaml
+from bs4 import BeautifulSoup
+
+from conftest import tolerance
+
+ROOT = Path(__file__).resolve().parent.parent
+NOTEBOOKS = sorted((ROOT / "chapters").glob("*.ipynb"))
+CONFIG = yaml.safe_load((ROOT / "_config.yml").read_text())
+
+each_notebook = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)
+
+
+def code_cells(path):
+    """The code cells of a notebook that hold any code."""
+    cells = nbformat.read(path, as_version=4).cells
+    return [c for c in cells if c.cell_type == "code" and c.source.strip()]
+
+
+def tags(cell):
+    return cell.metadata.get("tags", [])
+
+
+def code_lines(cell):
+    lines = [line.strip() for line in cell.source.split("\n")]
+    return [line for line in lines if line and not line.startswith("#")]
+
+
+def complaints(cells):
+    """What is wrong with stored code cells, as a list of sentences; none when all is well."""
+    found = []
+    counts = [c.execution_count for c in cells]
+    if not cells or not any(c.outputs for c in cells):
+        found.append("stored without outputs: nbval would compare nothing")
+    if counts != list(range(1, len(cells) + 1)):
+        found.append(f"cells were not run once each, from the top: {counts}")
+    for number, cell in enumerate(cells, start=1):
+        if code_lines(cell) and code_lines(cell)[-1].endswith(";"):
+            found.append(f"cell {number} ends in a semicolon, which nbval trips over")
+        if len(code_lines(cell)) > (30 if "class " in cell.source else 15):
+            found.append(f"cell {number} has {len(code_lines(cell))} lines of code")
+        for output in cell.outputs:
+            if output.output_type == "error" and "raises-exception" not in tags(cell):
+                found.append(f"cell {number} is stored with an error")
+            if output.get("name") == "stderr":
+                found.append(f"cell {number} is stored with a warning or a progress bar")
+            alt = cell.metadata.get("mystnb", {}).get("image", {}).get("alt", "")
+            if "image/png" in output.get("data", {}) and len(alt) < 20:
+                found.append(f"cell {number} draws a figure without alt text")
+    return found
+
+
+@each_notebook
+def test_notebooks_are_stored_as_they_should_be(path):
+    assert complaints(code_cells(path)) == []
+
+
+def spoil_outputs(cells):
+    for cell in cells:
+        cell.outputs = []
+
+
+def spoil_order(cells):
+    cells[0].execution_count, cells[1].execution_count = 2, 1
+
+
+def spoil_with_error(cells):
+    cells[1].outputs = [nbformat.v4.new_output("error", ename="E", evalue="", traceback=[])]
+
+
+def spoil_with_semicolon(cells):
+    cells[1].source += "\nplt.plot(x);"
+
+
+def spoil_with_progress(cells):
+    cells[1].outputs = [nbformat.v4.new_output("stream", name="stderr", text="50 %")]
+
+
+def spoil_with_length(cells):
+    cells[1].source = "x = 1\n" * 16
+
+
+def spoil_alt(cells):
+    cells[1].outputs = [nbformat.v4.new_output("display_data", data={"image/png": "iVBO"})]
+
+
+@pytest.mark.parametrize(
+    ("spoil", "complaint"),
+    [
+        (spoil_outputs, "without outputs"),
+        (spoil_order, "from the top"),
+        (spoil_with_error, "an error"),
+        (spoil_with_semicolon, "semicolon"),
+        (spoil_with_progress, "progress bar"),
+        (spoil_with_length, "16 lines"),
+        (spoil_alt, "alt text"),
+    ],
+)
+def test_a_spoilt_notebook_is_refused(spoil, complaint):
+    cells = [
+        nbformat.v4.new_code_cell("x = 1", execution_count=1),
+        nbformat.v4.new_code_cell(
+            "print(x)",
+            execution_count=2,
+            outputs=[nbformat.v4.new_output("stream", name="stdout", text="1\n")],
+        ),
+    ]
+    assert complaints(cells) == []
+    spoil(cells)
+    (found,) = complaints(cells)
+    assert complaint in found
+
+
+@each_notebook
+def test_tolerances_are_stated_within_bounds(path):
+    for cell in code_cells(path):
+        tolerance(cell.metadata)
+
+
+@each_notebook
+def test_only_times_and_machine_facts_go_unchecked(path):
+    """A cell that nbval ignores says why in its first line, and is short."""
+    for cell in code_cells(path):
+        if "nbval-ignore-output" in tags(cell):
+            assert cell.source.startswith("# Not compared:"), cell.source
+        assert "nbval-skip" not in tags(cell)
+
+
+@each_notebook
+def test_every_figure_is_followed_by_the_numbers_that_it_draws(path):
+    """A drawing of boxes and arrows, tagged so, draws none."""
+    cells = code_cells(path)
+    for cell, after in zip(cells, [*cells[1:], None], strict=True):
+        pictures = any("image/png" in o.get("data", {}) for o in cell.outputs)
+        if pictures and "drawing" not in tags(cell):
+            assert after is not None
+            assert "describe(" in after.source, cell.source
+
+
+@each_notebook
+def test_each_notebook_begins_with_the_same_cell(path):
+    first = code_cells(path)[0].source
+    assert first == code_cells(NOTEBOOKS[0])[0].source
+    assert f"git clone --quiet --depth 1 {CONFIG['repository']['url']}\n" in first
+
+
+def test_the_contents_list_every_chapter_once():
+    toc = yaml.safe_load((ROOT / "_toc.yml").read_text())
+    listed = [c["file"] for part in toc["parts"] for c in part["chapters"]]
+    stored = {f"chapters/{p.stem}" for p in (ROOT / "chapters").glob("*.*") if p.suffix != ".part"}
+    assert len(listed) == len(set(listed))
+    assert set(listed) == stored
+
+
+def test_each_chapter_has_a_measured_time():
+    seconds = json.loads((ROOT / "data/results/chapter-seconds.json").read_text())
+    assert set(seconds) == {p.stem for p in NOTEBOOKS}
+
+
+def test_tiny_shakespeare_is_not_in_the_repository():
+    for path in (ROOT / "data").rglob("*"):
+        assert not path.is_file() or b"I'll not budge an inch, boy" not in path.read_bytes(), path
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory):
+    """The built site; building it with a warning fails."""
+    out = tmp_path_factory.mktemp("site")
+    jupyter_book = Path(sys.executable).parent / "jupyter-book"
+    command = [jupyter_book, "build", ROOT, "--path-output", out, "-W", "-n", "--keep-going"]
+    run = subprocess.run(command, capture_output=True, text=True, check=False)
+    warnings = [line for line in run.stderr.split("\n") if "WARNING" in line or "ERROR" in line]
+    assert run.returncode == 0, "\n".join(warnings)
+    return out / "_build" / "html"
+
+
+@pytest.fixture(scope="module")
+def pages(site):
+    """Path of each page -> its parsed HTML."""
+    found = [p for p in site.rglob("*.html") if "_static" not in p.parts]
+    return {p: BeautifulSoup(p.read_text(), "html.parser") for p in found}
+
+
+def test_the_site_has_a_page_for_each_notebook(pages, site):
+    assert site / "index.html" in pages
+    for path in NOTEBOOKS:
+        assert site / "chapters" / f"{path.stem}.html" in pages
+
+
+def test_every_picture_has_alt_text(pages):
+    pictures = [
+        (p.name, img) for p, soup in pages.items() for img in soup.select("article.bd-article img")
+    ]
+    assert len(pictures) >= len(NOTEBOOKS)
+    for name, img in pictures:
+        assert len(img.get("alt", "")) >= 20, (name, img.get("src"))
+        assert not img["alt"].startswith("../_images"), (name, img.get("src"))
+
+
+def test_links_inside_the_site_lead_somewhere(pages, site):
+    targets = {p: {t["id"] for t in soup.find_all(id=True)} for p, soup in pages.items()}
+    checked = 0
+    for page, soup in pages.items():
+        for link in soup.select("a[href]"):
+            url = urlsplit(link["href"])
+            if url.scheme or url.netloc or link["href"] == "#":
+                continue
+            target = (page.parent / unquote(url.path)).resolve() if url.path else page
+            assert target.exists(), f"{page.name}: {link['href']}"
+            if url.fragment and target in targets:
+                assert unquote(url.fragment) in targets[target], f"{page.name}: {link['href']}"
+            checked += 1
+    assert checked > 50
+
+
+def test_pages_ask_nothing_of_the_network(pages, site):
+    for page, soup in pages.items():
+        used = soup.select("script[src]") + soup.select("img[src]")
+        used += [t for t in soup.select("link[href]") if "canonical" not in t.get("rel", [])]
+        for tag in used:
+            address = tag.get("src") or tag.get("href")
+            assert not urlsplit(address).netloc, f"{page.name} loads {address}"
+    assert (site / "_static/mathjax/tex-chtml.js").exists()
+
+
+def test_glued_numbers_are_on_the_pages(pages):
+    """A number whose key no cell glues any more would leave a gap or its name."""
+    for page, soup in pages.items():
+        for gap in soup.select(".problematic, .system-message"):
+            pytest.fail(f"{page.name}: {gap}")
+        assert "{glue" not in soup.get_text(), page.name

@@ -1,0 +1,148 @@
+import json
+import os
+from pathlib import Path
+
+import pytest
+import torch
+
+from helpers import checkpoint
+from helpers.checkpoint import CheckpointError, load, save
+from helpers.corpus import Vocabulary
+from helpers.models import CharRNN
+
+VOCAB = Vocabulary("abcdefg\n é")
+
+
+def tiny(seed=0):
+    torch.manual_seed(seed)
+    return CharRNN(len(VOCAB), 5, 6, cell="gru", num_layers=2, dropout=0.1)
+
+
+@pytest.fixture
+def saved(tmp_path):
+    folder = tmp_path / "run"
+    save(folder, tiny(), VOCAB, epoch=3, losses=[2.5, 2.25])
+    return folder
+
+
+def edit(folder, **changes):
+    path = folder / "checkpoint.json"
+    description = json.loads(path.read_text())
+    description.update(changes)
+    path.write_text(json.dumps(description))
+
+
+def weights_of(folder):
+    (path,) = folder.glob("*.safetensors")
+    return path
+
+
+def test_what_was_saved_comes_back(saved):
+    model, vocab, state = load(saved)
+    assert vocab == VOCAB
+    assert state == {"epoch": 3, "losses": [2.5, 2.25]}
+    assert model.config == tiny().config
+    for name, value in tiny().state_dict().items():
+        torch.testing.assert_close(model.state_dict()[name], value, rtol=0, atol=0)
+    assert model.training
+
+
+def test_saving_again_replaces_the_old_and_leaves_two_files(saved):
+    save(saved, tiny(seed=1), VOCAB)
+    model, _, state = load(saved)
+    assert state == {}
+    assert torch.equal(model.output.weight, tiny(seed=1).output.weight)
+    assert len(list(saved.iterdir())) == 2
+
+
+@pytest.mark.parametrize("when", ["weights", "checkpoint.json"])
+def test_a_full_disk_leaves_the_last_good_checkpoint(saved, monkeypatch, when):
+    real = os.fsync
+    written = []
+
+    def full(handle):
+        written.append(os.readlink(f"/proc/self/fd/{handle}"))
+        if when in written[-1].rpartition("/")[2]:
+            raise OSError(28, "No space left on device")
+        real(handle)
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="No space left"):
+        save(saved, tiny(seed=1), VOCAB)
+    assert written
+    assert not list(saved.glob("*.part"))
+    monkeypatch.undo()
+    assert torch.equal(load(saved)[0].output.weight, tiny().output.weight)
+
+
+def test_weights_cut_short_are_refused(saved):
+    path = weights_of(saved)
+    path.write_bytes(path.read_bytes()[:-10])
+    with pytest.raises(CheckpointError, match="cut short or changed"):
+        load(saved)
+
+
+def test_a_description_cut_short_is_refused(saved):
+    path = saved / "checkpoint.json"
+    path.write_text(path.read_text()[:60])
+    with pytest.raises(CheckpointError, match="not whole, or no JSON"):
+        load(saved)
+
+
+def test_missing_parts_are_named(saved, tmp_path):
+    with pytest.raises(FileNotFoundError, match="holds no checkpoint"):
+        load(tmp_path / "elsewhere")
+    weights_of(saved).unlink()
+    with pytest.raises(FileNotFoundError, match="weights"):
+        load(saved)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"format": "something else"}, "not a checkpoint of this book"),
+        ({"version": 2}, "format version 2; this version of helpers reads 1"),
+        ({"model": "CharMamba"}, "does not have: 'CharMamba'"),
+        ({"characters": "abc"}, "lists 3 characters for a model of 10"),
+        ({"config": tiny().config | {"hidden_size": 9}}, "does not fit its description"),
+    ],
+)
+def test_an_edited_or_foreign_description_is_refused(saved, changes, message):
+    edit(saved, **changes)
+    with pytest.raises(CheckpointError, match=message):
+        load(saved)
+
+
+def test_a_description_that_lacks_a_field_is_refused(saved):
+    path = saved / "checkpoint.json"
+    description = json.loads(path.read_text())
+    del description["weights"], description["config"]
+    path.write_text(json.dumps(description))
+    with pytest.raises(CheckpointError, match="lacks config, weights"):
+        load(saved)
+
+
+def test_a_weights_name_cannot_lead_out_of_the_folder(saved):
+    edit(saved, weights="../other.safetensors")
+    with pytest.raises(CheckpointError, match="edited"):
+        load(saved)
+
+
+def test_a_vocabulary_of_another_size_and_other_models_are_refused(tmp_path):
+    with pytest.raises(ValueError, match="knows 10 characters and the vocabulary has 3"):
+        save(tmp_path, tiny(), Vocabulary("abc"))
+    with pytest.raises(TypeError, match="CharRNN, not Linear"):
+        save(tmp_path, torch.nn.Linear(2, 3), VOCAB)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_state_that_json_cannot_hold_is_refused_before_anything_is_written(tmp_path):
+    with pytest.raises(TypeError, match="not JSON serializable"):
+        save(tmp_path / "run", tiny(), VOCAB, order=torch.arange(3))
+    assert not (tmp_path / "run").exists()
+
+
+def test_no_pickle_is_involved():
+    source = Path(checkpoint.__file__).read_text()
+    assert "torch.load" not in source
+    assert "torch.save" not in source

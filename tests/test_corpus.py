@@ -1,0 +1,183 @@
+import hashlib
+
+import numpy as np
+import pytest
+
+from helpers import corpus
+from helpers.corpus import Vocabulary, disjoint_windows, load_corpus
+
+
+@pytest.mark.parametrize(
+    ("name", "length", "distinct"), [("shakespeare", 169_210, 61), ("austen", 24_234, 58)]
+)
+def test_the_books_corpora_have_their_published_sizes(name, length, distinct):
+    found = load_corpus(name)
+    assert (len(found.text), len(found.vocab)) == (length, distinct)
+
+
+def test_encode_then_decode_gives_the_text_back():
+    text = "naïve\tçafé\n日本 🙂 hello"
+    vocab = Vocabulary(text)
+    ids = vocab.encode(text)
+    assert ids.dtype == np.int64
+    assert vocab.decode(ids) == text
+    assert vocab.decode(vocab.encode("")) == ""
+
+
+def test_ids_follow_code_point_order_and_ignore_repeats():
+    assert Vocabulary("banana").chars == ("a", "b", "n")
+    assert Vocabulary("nab") == Vocabulary("banana")
+    assert Vocabulary("banana").encode("nab").tolist() == [2, 0, 1]
+
+
+def test_an_unknown_character_is_named_with_its_position():
+    with pytest.raises(ValueError, match=r"'é' at position 2 .*these 3 characters: 'abn'"):
+        Vocabulary("banana").encode("baéz")
+
+
+@pytest.mark.parametrize("ids", [[3], [-1]])
+def test_an_id_outside_the_vocabulary_is_an_error(ids):
+    with pytest.raises(ValueError, match=f"id {ids[0]} is outside"):
+        Vocabulary("ban").decode(ids)
+
+
+def test_a_vocabulary_is_made_of_single_characters():
+    with pytest.raises(ValueError, match="empty"):
+        Vocabulary("")
+    with pytest.raises(ValueError, match="single characters"):
+        Vocabulary(["ab", "c"])
+
+
+def test_the_last_tenth_is_held_out_and_nothing_is_in_both_parts():
+    found = load_corpus("shakespeare")
+    train_ids, val_ids = found.split()
+    assert len(train_ids) == int(0.9 * len(found.text))
+    assert found.vocab.decode(train_ids) + found.vocab.decode(val_ids) == found.text
+
+
+def test_holding_nothing_out_leaves_the_whole_text():
+    train_ids, val_ids = load_corpus("austen", limit=100).split(0)
+    assert (len(train_ids), len(val_ids)) == (100, 0)
+
+
+@pytest.mark.parametrize("fraction", [-0.1, 1, 1.5, float("nan")])
+def test_an_impossible_split_is_an_error(fraction):
+    with pytest.raises(ValueError, match="val_fraction"):
+        load_corpus("austen").split(fraction)
+
+
+def test_a_text_too_short_to_split_is_an_error(tmp_path):
+    (tmp_path / "short.txt").write_text("abcdefghij")
+    with pytest.raises(ValueError, match=r"too short to hold out 0\.1"):
+        load_corpus(tmp_path / "short.txt").split()
+
+
+def test_limit_keeps_the_first_characters():
+    assert load_corpus("austen", limit=30).text == load_corpus("austen").text[:30]
+
+
+@pytest.mark.parametrize("limit", [0, -5, 2.5, True])
+def test_a_limit_that_is_no_length_is_an_error(limit):
+    with pytest.raises(ValueError, match="limit must be a whole number"):
+        load_corpus("austen", limit=limit)
+
+
+def test_a_path_is_read_without_its_byte_order_mark_and_with_plain_line_ends(tmp_path):
+    path = tmp_path / "mine.txt"
+    path.write_bytes(b"\xef\xbb\xbfone\r\ntwo\rthree\n")
+    assert load_corpus(path).text == "one\ntwo\nthree\n"
+    assert load_corpus(str(path)).text == "one\ntwo\nthree\n"
+
+
+def test_a_misspelt_name_suggests_the_right_one():
+    with pytest.raises(FileNotFoundError, match=r"'shakespere'\. Did you mean 'shakespeare'\?"):
+        load_corpus("shakespere")
+
+
+def test_a_missing_file_and_a_folder_are_named(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"nowhere\.txt"):
+        load_corpus(tmp_path / "nowhere.txt")
+    with pytest.raises(FileNotFoundError, match="is a folder"):
+        load_corpus(tmp_path)
+
+
+def test_bytes_that_are_not_utf8_are_located(tmp_path):
+    path = tmp_path / "latin.txt"
+    path.write_bytes("caf\u00e9".encode("latin-1"))
+    with pytest.raises(ValueError, match=r"not UTF-8 text: byte 0xe9 at offset 3"):
+        load_corpus(path)
+
+
+def test_an_empty_file_is_an_error(tmp_path):
+    (tmp_path / "empty.txt").write_bytes(b"")
+    with pytest.raises(ValueError, match="is empty"):
+        load_corpus(tmp_path / "empty.txt")
+
+
+def test_a_corpus_that_is_not_the_published_file_is_refused(tmp_path, monkeypatch):
+    (tmp_path / "tinyshakespeare.txt").write_text("First Citizen: not quite")
+    monkeypatch.setenv("CHARBOOK_DATA", str(tmp_path))
+    with pytest.raises(ValueError, match="not the published file"):
+        load_corpus("tinyshakespeare")
+
+
+def test_the_books_own_copies_are_checked_too(tmp_path, monkeypatch):
+    (tmp_path / "austen.txt").write_text("It is a truth.")
+    monkeypatch.setattr(corpus, "BOOK_DATA", tmp_path)
+    with pytest.raises(ValueError, match="not the published file"):
+        load_corpus("austen")
+
+
+@pytest.fixture
+def no_network(tmp_path, monkeypatch):
+    """No copy anywhere, an empty cache, and a pooch that cannot connect."""
+    import pooch
+
+    def refuse(*args, **kwargs):
+        raise ConnectionRefusedError("no route to host")
+
+    monkeypatch.delenv("CHARBOOK_DATA", raising=False)
+    monkeypatch.setattr(pooch, "os_cache", lambda name: tmp_path / "cache")
+    monkeypatch.setattr(pooch, "retrieve", refuse)
+
+
+@pytest.mark.usefixtures("no_network")
+def test_without_the_network_the_error_names_the_alternatives():
+    with pytest.raises(ConnectionError, match=r"CHARBOOK_DATA.*'shakespeare' or 'austen'"):
+        load_corpus("tinyshakespeare")
+
+
+def test_a_corpus_is_found_in_the_cache_without_the_network(tmp_path, monkeypatch):
+    import pooch
+
+    text = b"First Citizen"
+    source = corpus.Source("tiny.txt", hashlib.sha256(text).hexdigest(), "http://127.0.0.1:9/tiny")
+    monkeypatch.setitem(corpus.SOURCES, "tiny", source)
+    monkeypatch.setattr(pooch, "os_cache", lambda name: tmp_path)
+    (tmp_path / "tiny.txt").write_bytes(text)
+    assert load_corpus("tiny").text == "First Citizen"
+
+
+def test_tiny_shakespeare_is_the_published_file():
+    try:
+        found = load_corpus("tinyshakespeare")
+    except ConnectionError as error:
+        pytest.skip(f"Tiny Shakespeare cannot be had here: {error}")
+    assert (len(found.text), len(found.vocab)) == (1_115_394, 65)
+
+
+def test_windows_are_disjoint_and_their_targets_one_step_ahead():
+    x, y = disjoint_windows(np.arange(23), seq_len=5)
+    assert x.shape == y.shape == (4, 5)
+    assert x.ravel().tolist() == list(range(20))
+    assert y.ravel().tolist() == list(range(1, 21))
+
+
+def test_a_text_of_one_window_and_one_character_fills_a_window():
+    x, y = disjoint_windows(np.arange(6), seq_len=5)
+    assert (x.tolist(), y.tolist()) == ([[0, 1, 2, 3, 4]], [[1, 2, 3, 4, 5]])
+
+
+def test_a_text_shorter_than_a_window_is_an_error():
+    with pytest.raises(ValueError, match="has 5 characters; one window of 5 needs 6"):
+        disjoint_windows(np.arange(5), seq_len=5)

@@ -1,0 +1,48 @@
+"""The stored long runs still come out of the code as it is: their first steps, repeated."""
+
+import json
+import re
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT / "tools"))
+import long_runs  # noqa: E402
+
+RESULTS = {p.stem: json.loads(p.read_text()) for p in (ROOT / "data/results").glob("*.json")}
+RUNS = [
+    pytest.param(name, run, id="-".join(str(run.get(k)) for k in ("cell", "bias", "gap", "seed")))
+    for name, record in RESULTS.items()
+    for run in record.get("runs", [])
+    if run["seed"] == record["runs"][0]["seed"]  # one seed of each: the code is the same
+]
+
+
+def test_every_result_that_a_chapter_reads_is_stored_and_can_be_made_again():
+    notebooks = (ROOT / "chapters").glob("*.ipynb")
+    named = {
+        n for p in notebooks for n in re.findall(r"data/results/([\w-]+)\.json", p.read_text())
+    }
+    assert named <= set(RESULTS)
+    assert set(RESULTS) <= {*long_runs.RUNS, "chapter-seconds"}
+
+
+@pytest.mark.parametrize(("name", "run"), RUNS)
+def test_the_first_losses_come_out_again(name, run):
+    try:
+        losses = long_runs.repeat(name, run, RESULTS[name]["corpus"])
+    except ConnectionError as error:
+        pytest.skip(f"its corpus cannot be had here: {error}")
+    message = f"{name} was made by other code: run `{RESULTS[name]['command']}` again"
+    assert losses == pytest.approx(run["first_losses"], abs=1e-4), message
+
+
+@pytest.mark.parametrize("name", sorted(RESULTS.keys() & long_runs.RUNS))
+def test_the_corpus_is_the_one_it_was_made_from(name):
+    record = RESULTS[name]
+    if record["corpus"] is not None:  # recall makes its own texts
+        expected = long_runs.SOURCES[record["corpus"]].sha256
+        assert record["corpus_sha256"] == expected, f"run `{record['command']}` again"
+    assert record["command"] == f"python tools/long_runs.py {name}"

@@ -1,0 +1,169 @@
+import numpy as np
+import pytest
+import torch
+from torch.nn import functional as F
+
+from helpers.models import CharRNN
+from helpers.numpy_lstm import NumpyCharLSTM, clip_norm, cross_entropy
+from helpers.training import evaluate, train_step
+
+B, T, E, H, V = 3, 4, 5, 6, 7
+
+
+def pair(dtype="float64"):
+    """The same weights in NumPy and in torch, with two biases that differ."""
+    ours = NumpyCharLSTM(V, E, H, seed=1, dtype=dtype)
+    return ours, ours.to_torch()
+
+
+def batch(seed=0):
+    return np.random.default_rng(seed).integers(V, size=(2, B, T))
+
+
+def states(seed=3):
+    h, c = np.random.default_rng(seed).normal(size=(2, B, H))
+    return (h, c), tuple(torch.as_tensor(s[None]) for s in (h, c))
+
+
+def test_logits_and_state_equal_torch():
+    ours, theirs = pair()
+    (x, _), (state, torch_state) = batch(), states()
+    logits, (h, c) = ours(x, state)
+    expected, (torch_h, torch_c) = theirs(torch.as_tensor(x), torch_state)
+    np.testing.assert_allclose(logits, expected.detach(), atol=1e-12)
+    np.testing.assert_allclose(h, torch_h[0].detach(), atol=1e-12)
+    np.testing.assert_allclose(c, torch_c[0].detach(), atol=1e-12)
+
+
+def test_loss_and_every_gradient_equal_torch():
+    ours, theirs = pair()
+    (x, y), (state, torch_state) = batch(), states()
+    loss, grads, _ = ours.loss_and_grads(x, y, state)
+    logits, _ = theirs(torch.as_tensor(x), torch_state)
+    expected = F.cross_entropy(logits.flatten(0, 1), torch.as_tensor(y).flatten())
+    expected.backward()
+    assert loss == pytest.approx(expected.item(), abs=1e-12)
+    assert set(grads) == {name for name, _ in theirs.named_parameters()}
+    for name, p in theirs.named_parameters():
+        np.testing.assert_allclose(grads[name], p.grad, atol=1e-10, err_msg=name)
+
+
+@pytest.mark.parametrize("name", NumpyCharLSTM(V, E, H).params)
+def test_gradients_equal_finite_differences(name):
+    ours, _ = pair()
+    (x, y), (state, _) = batch(), states()
+    _, grads, _ = ours.loss_and_grads(x, y, state)
+    values = ours.params[name].reshape(-1)
+    step = 1e-6
+    numeric = np.empty_like(values)
+    for k, kept in enumerate(values.copy()):
+        values[k] = kept + step
+        above = ours.loss_and_grads(x, y, state)[0]
+        values[k] = kept - step
+        below = ours.loss_and_grads(x, y, state)[0]
+        values[k] = kept
+        numeric[k] = (above - below) / (2 * step)
+    np.testing.assert_allclose(grads[name].reshape(-1), numeric, atol=1e-8)
+
+
+@pytest.mark.parametrize("clip", [5.0, 0.01, None])
+def test_training_equals_torch_step_for_step(clip):
+    ours, theirs = pair()
+    adam = torch.optim.Adam(theirs.parameters(), lr=1e-2)
+    for step in range(30):
+        x, y = batch(step)
+        loss, _ = ours.train_step(x, y, lr=1e-2, clip=clip)
+        expected, _, _ = train_step(theirs, torch.as_tensor(x), torch.as_tensor(y), adam, clip)
+        assert loss == pytest.approx(expected, abs=1e-9)
+    for name, value in theirs.state_dict().items():
+        np.testing.assert_allclose(ours.params[name], value, atol=1e-8, err_msg=name)
+
+
+def test_training_in_float32_stays_with_torch_for_a_hundred_steps():
+    ours, theirs = pair("float32")
+    adam = torch.optim.Adam(theirs.parameters(), lr=3e-3)
+    for step in range(100):
+        x, y = batch(step)
+        loss, _ = ours.train_step(x, y)
+        expected, _, _ = train_step(theirs, torch.as_tensor(x), torch.as_tensor(y), adam)
+        assert loss == pytest.approx(expected, abs=1e-4)
+    assert all(p.dtype == np.float32 for p in ours.params.values())
+
+
+def test_the_state_is_passed_on():
+    ours, _ = pair()
+    (x, _), (state, _) = batch(), states()
+    whole, _ = ours(x, state)
+    first, middle = ours(x[:, :1], state)
+    second, _ = ours(x[:, 1:], middle)
+    np.testing.assert_allclose(np.concatenate([first, second], axis=1), whole, atol=1e-12)
+
+
+def test_there_and_back_gives_the_same_network():
+    torch.manual_seed(0)
+    theirs = CharRNN(V, E, H, cell="lstm")
+    back = NumpyCharLSTM.from_torch(theirs).to_torch()
+    for a, b in zip(theirs.state_dict().values(), back.state_dict().values(), strict=True):
+        torch.testing.assert_close(a, b, rtol=0, atol=0)
+    ids = np.random.default_rng(0).integers(V, size=40)
+    ours = NumpyCharLSTM.from_torch(theirs)
+    assert evaluate(ours, ids) == pytest.approx(evaluate(theirs, ids), abs=1e-6)
+
+
+def test_a_conversion_is_a_copy():
+    ours, theirs = pair()
+    before = theirs.output.bias.clone()
+    ours.train_step(*batch())
+    torch.testing.assert_close(theirs.output.bias, before, rtol=0, atol=0)
+
+
+def test_only_a_one_layer_lstm_is_converted():
+    with pytest.raises(ValueError, match="cell='gru' with 1 layers"):
+        NumpyCharLSTM.from_torch(CharRNN(V, E, H, cell="gru"))
+    with pytest.raises(ValueError, match="cell='lstm' with 2 layers"):
+        NumpyCharLSTM.from_torch(CharRNN(V, E, H, cell="lstm", num_layers=2))
+
+
+def test_the_first_weights_have_torchs_spread():
+    ours = NumpyCharLSTM(61)
+    assert ours.params["embedding.weight"].std() == pytest.approx(1, abs=0.05)
+    bound = 1 / np.sqrt(128)
+    for name, p in ours.params.items():
+        if name != "embedding.weight":
+            assert 0.9 * bound < np.abs(p).max() <= bound, name
+    assert ours.loss_and_grads(*np.zeros((2, 1, 5), int))[0] == pytest.approx(np.log(61), abs=0.5)
+
+
+def test_extreme_logits_neither_overflow_nor_lose_the_loss():
+    logits = np.array([[[1000.0, 0.0, -1000.0]]])
+    loss, slope = cross_entropy(logits, np.array([[2]]))
+    assert loss == pytest.approx(2000)
+    np.testing.assert_allclose(slope, [[[1, 0, -1]]])
+
+
+def test_clipping_scales_all_gradients_together():
+    grads = {"a": np.array([3.0, 0.0]), "b": np.array([[4.0]])}
+    assert clip_norm(grads, 1.0) == pytest.approx(5)
+    np.testing.assert_allclose(grads["a"], [0.6, 0], atol=1e-6)
+    np.testing.assert_allclose(grads["b"], [[0.8]], atol=1e-6)
+    assert clip_norm(grads, 10.0) == pytest.approx(1, abs=1e-6)
+    np.testing.assert_allclose(grads["b"], [[0.8]], atol=1e-6)
+
+
+def test_inputs_that_do_not_fit_are_named():
+    with pytest.raises(ValueError, match=r"not \(3, 4\) and \(3, 3\)"):
+        pair()[0].loss_and_grads(np.zeros((3, 4), int), np.zeros((3, 3), int))
+    with pytest.raises(ValueError, match="float32 or float64, not 'float16'"):
+        NumpyCharLSTM(V, dtype="float16")
+
+
+def test_no_framework_is_needed():
+    """Importing and training must not pull in torch."""
+    import subprocess
+    import sys
+
+    code = (
+        "import sys; from helpers.numpy_lstm import NumpyCharLSTM as M;"
+        "M(5, 3, 4).train_step([[0, 1, 2]], [[1, 2, 3]]); assert 'torch' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)

@@ -1,0 +1,217 @@
+import numpy as np
+import pytest
+import torch
+
+from helpers.corpus import Vocabulary
+from helpers.models import CharRNN, predict
+from helpers.ngram import NGram
+from helpers.sampling import generate, next_distribution, pick
+
+VOCAB = Vocabulary("abcdefg")
+LOGITS = np.log(np.array([0.05, 0.4, 0.1, 0.2, 0.15, 0.07, 0.03]))
+DRAWS = 20_000
+
+
+def tiny(cell="lstm", **more):
+    """Weights four times as large as usual, so that what was read before matters."""
+    torch.manual_seed(1)
+    model = CharRNN(len(VOCAB), embed_size=5, hidden_size=6, cell=cell, **more)
+    with torch.no_grad():
+        for weight in model.parameters():
+            weight *= 4
+    return model
+
+
+def softmax(x):
+    e = np.exp(x - x.max())
+    return e / e.sum()
+
+
+def by_definition(logits, temperature=1.0, top_k=None, top_p=None, min_p=None):
+    """The distribution to draw from, put together one character at a time."""
+    if temperature == 0:
+        return np.array([float(i == logits.argmax()) for i in range(len(logits))])
+    left = dict(enumerate(softmax(logits / temperature)))
+    if top_k is not None:
+        left = dict(sorted(left.items(), key=lambda item: (-item[1], item[0]))[:top_k])
+    if top_p is not None:
+        kept, total = {}, sum(left.values())
+        for i, p in sorted(left.items(), key=lambda item: (-item[1], item[0])):
+            if sum(kept.values()) < top_p * total:
+                kept[i] = p
+        left = kept
+    if min_p is not None:
+        left = {i: p for i, p in left.items() if p >= min_p * max(left.values())}
+    return np.array([left.get(i, 0.0) for i in range(len(logits))]) / sum(left.values())
+
+
+def test_temperature_divides_the_logits():
+    np.testing.assert_allclose(next_distribution(LOGITS), softmax(LOGITS))
+    np.testing.assert_allclose(next_distribution(LOGITS, 0.5), softmax(LOGITS / 0.5))
+    np.testing.assert_allclose(next_distribution(LOGITS, 2.0), softmax(LOGITS / 2.0))
+
+
+def test_temperature_zero_takes_the_most_probable():
+    assert next_distribution(LOGITS, 0).tolist() == [0, 1, 0, 0, 0, 0, 0]
+
+
+def test_top_k_keeps_exactly_k():
+    p = next_distribution(LOGITS, top_k=3)
+    np.testing.assert_allclose(p, np.array([0, 0.4, 0, 0.2, 0.15, 0, 0]) / 0.75)
+    assert np.count_nonzero(next_distribution(np.zeros(7), top_k=3)) == 3
+    np.testing.assert_allclose(next_distribution(LOGITS, top_k=99), softmax(LOGITS))
+
+
+@pytest.mark.parametrize(
+    ("top_p", "kept"), [(0.3, 1), (0.41, 2), (0.59, 2), (0.7, 3), (0.99, 7), (1.0, 7)]
+)
+def test_top_p_keeps_the_fewest_that_reach_p(top_p, kept):
+    p = next_distribution(LOGITS, top_p=top_p)
+    assert np.count_nonzero(p) == kept
+    mass = np.sort(softmax(LOGITS))[::-1].cumsum()
+    assert mass[kept - 1] >= top_p - 1e-12
+    assert kept == 1 or mass[kept - 2] < top_p
+
+
+def test_min_p_is_relative_to_the_most_probable():
+    p = next_distribution(LOGITS, min_p=0.3)  # 0.3 * 0.4 = 0.12
+    np.testing.assert_allclose(p, np.array([0, 0.4, 0, 0.2, 0.15, 0, 0]) / 0.75)
+
+
+def test_filters_act_after_temperature_and_top_p_on_what_top_k_left():
+    tempered = softmax(LOGITS / 3)
+    p = next_distribution(LOGITS, temperature=3, top_k=4, top_p=0.5)
+    left = np.sort(tempered)[::-1][:4] / np.sort(tempered)[::-1][:4].sum()
+    kept = int(np.searchsorted(left.cumsum(), 0.5)) + 1
+    assert np.count_nonzero(p) == kept
+    assert np.count_nonzero(next_distribution(LOGITS, top_p=0.5)) == 2
+    assert np.count_nonzero(next_distribution(LOGITS, temperature=3, top_p=0.5)) == 3
+
+
+SETTINGS = [
+    {},
+    {"temperature": 0.5},
+    {"temperature": 1.5},
+    {"temperature": 0},
+    {"top_k": 3},
+    {"top_p": 0.7},
+    {"min_p": 0.2},
+    {"temperature": 1.3, "top_k": 5, "top_p": 0.8, "min_p": 0.2},
+]
+
+
+@pytest.mark.parametrize("settings", SETTINGS, ids=str)
+def test_frequencies_follow_the_distribution(settings):
+    """Pearson's chi-squared over the characters that can be drawn; none of the others is."""
+    p, rng = by_definition(LOGITS, **settings), np.random.default_rng(7)
+    ours = next_distribution(LOGITS, **settings)
+    np.testing.assert_allclose(ours, p, atol=1e-12)
+    counts = np.bincount([pick(ours, rng.random()) for _ in range(DRAWS)], minlength=len(p))
+    kept = p > 0
+    assert counts[~kept].sum() == 0
+    chi2 = ((counts[kept] - DRAWS * p[kept]) ** 2 / (DRAWS * p[kept])).sum()
+    # The 99.9 % point of chi-squared with 6 degrees of freedom, the most there are.
+    assert chi2 < 22.46
+
+
+@pytest.mark.parametrize("settings", SETTINGS, ids=str)
+def test_generated_text_follows_the_model(settings):
+    """A model without memory, so that all drawn characters have one distribution."""
+    ids = VOCAB.encode("abbbbddc" * 40 + "efg" * 30)
+    model = NGram(1, len(VOCAB), smoothing="add-one").fit(ids)
+    text = generate(model, VOCAB, "a", length=4000, seed=3, **settings)[1:]
+    p = by_definition(predict(model, ids[None, :1])[0][0, -1], **settings)
+    counts = np.bincount(VOCAB.encode(text), minlength=len(VOCAB))
+    kept = p > 0
+    assert counts[~kept].sum() == 0
+    chi2 = ((counts[kept] - 4000 * p[kept]) ** 2 / (4000 * p[kept])).sum()
+    assert chi2 < 22.46
+
+
+def test_pick_is_the_inverse_of_the_cumulative_sum():
+    p = np.array([0.0, 0.25, 0.0, 0.5, 0.25, 0.0])
+    assert [pick(p, u) for u in (0, 0.2499, 0.25, 0.7499, 0.75, 1 - 1e-16)] == [1, 1, 3, 3, 4, 4]
+
+
+@pytest.mark.parametrize("cell", ["rnn", "lstm", "gru"])
+def test_text_equals_a_loop_that_reads_everything_again(cell):
+    """No state at all: the whole text so far is read for each new character."""
+    model, rng = tiny(cell), np.random.default_rng([5, 0])
+    text = "abc"
+    for _ in range(30):
+        with torch.no_grad():
+            logits, _ = model(torch.as_tensor(VOCAB.encode(text))[None])
+        p = next_distribution(logits[0, -1].double().numpy(), 1.5, top_k=6)
+        text += VOCAB.chars[pick(p, rng.random())]
+    assert generate(model, VOCAB, "abc", 30, temperature=1.5, top_k=6, seed=5) == text
+
+
+def test_one_random_number_a_character_and_none_for_the_prompt():
+    """A longer text begins with the shorter one."""
+    model = tiny()
+    long = generate(model, VOCAB, "gab", 40, seed=9)
+    assert len(long) == 43
+    assert generate(model, VOCAB, "gab", 10, seed=9) == long[:13]
+
+
+def test_a_list_of_prompts_gives_a_list_of_texts_each_with_its_own_numbers():
+    model = tiny()
+    texts = generate(model, VOCAB, ["ab", "ab", "g"], 30, seed=4)
+    assert texts[0] == generate(model, VOCAB, "ab", 30, seed=4)
+    assert texts[0] != texts[1]
+    assert texts[2].startswith("g")
+    assert generate(model, VOCAB, [], 30) == []
+
+
+def test_without_a_seed_texts_differ():
+    model = tiny()
+    assert generate(model, VOCAB, "a", 60) != generate(model, VOCAB, "a", 60)
+
+
+def test_generating_switches_dropout_off_and_back_on():
+    model = tiny(num_layers=2, dropout=0.9).train()
+    assert generate(model, VOCAB, "a", 40, seed=1) == generate(model, VOCAB, "a", 40, seed=1)
+    assert model.training
+
+
+def test_no_new_characters_gives_the_prompt():
+    assert generate(tiny(), VOCAB, "abc", 0) == "abc"
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        (
+            {"temperature": -1},
+            r"temperature must be a finite number, 0 \(greedy\) or above, not -1",
+        ),
+        ({"temperature": float("nan")}, "temperature .* not nan"),
+        ({"temperature": float("inf")}, "temperature .* not inf"),
+        ({"temperature": "hot"}, "temperature .* not 'hot'"),
+        ({"temperature": True}, "temperature .* not True"),
+        ({"top_k": 0}, "top_k must be a whole number of at least 1, or None .* not 0"),
+        ({"top_k": -3}, "top_k .* not -3"),
+        ({"top_k": 2.5}, "top_k .* not 2.5"),
+        ({"top_p": 0}, "top_p must be above 0 and at most 1, or None .* not 0"),
+        ({"top_p": 1.5}, "top_p .* not 1.5"),
+        ({"top_p": float("nan")}, "top_p .* not nan"),
+        ({"min_p": 0}, "min_p must be above 0 and at most 1, or None .* not 0"),
+        ({"min_p": 2}, "min_p .* not 2"),
+        ({"length": -1}, "length must be a whole number"),
+    ],
+)
+def test_settings_out_of_range_say_what_would_be_right(settings, message):
+    with pytest.raises(ValueError, match=message):
+        generate(tiny(), VOCAB, "a", **settings)
+
+
+def test_a_prompt_that_cannot_be_read_is_refused():
+    with pytest.raises(ValueError, match="prompt is empty"):
+        generate(tiny(), VOCAB, "")
+    with pytest.raises(ValueError, match="prompt cannot be read: character 'Z' at position 2"):
+        generate(tiny(), VOCAB, "abZ")
+
+
+def test_a_vocabulary_of_another_model_is_refused():
+    with pytest.raises(ValueError, match="knows 7 characters and the vocabulary has 2"):
+        generate(tiny(), Vocabulary("ab"), "a")

@@ -1,0 +1,63 @@
+"""The comparison of stored outputs, which every chapter's check rests on (conftest.py)."""
+
+import pytest
+
+from conftest import Tolerant, sanitize, tolerance
+
+
+def tolerant(text, rtol):
+    text = Tolerant(text)
+    text.rtol = rtol
+    return text
+
+
+@pytest.mark.parametrize(
+    ("stored", "new", "rtol", "same"),
+    [
+        ("loss 1.8123", "loss 1.8130", 1e-3, True),
+        ("loss 1.8123", "loss 1.8200", 1e-3, False),
+        ("loss 1.8123", "loss 1.8200", 1e-2, True),
+        ("loss 1.8123", "gain 1.8123", 1e-1, False),  # a word
+        ("epoch 10: 1.8123", "epoch 11: 1.8123", 1e-1, False),  # a whole number
+        ("1.81 2.5", "1.81", 1e-1, False),  # one missing
+        ("-0.50", "0.50", 1e-1, False),  # the sign
+        ("0.07", "0.08", 1e-3, True),  # the last printed digit
+        ("0.07", "0.09", 1e-3, False),
+        ("1.2e-07", "1.3e-07", 1e-3, True),
+        ("1.2e-07", "1.2e-06", 1e-3, False),
+    ],
+)
+def test_numbers_may_differ_a_little_and_words_not(stored, new, rtol, same):
+    assert (tolerant(stored, rtol) == tolerant(new, rtol)) is same
+    assert (tolerant(stored, rtol) != tolerant(new, rtol)) is not same
+
+
+def test_a_number_that_is_none_is_not_close():
+    assert tolerant("loss nan", 1e-1) != tolerant("loss 1.0", 1e-1)
+
+
+def test_the_tag_is_read_and_bounded():
+    assert tolerance({"tags": ["hide-input", "nbval-rtol=2e-2"]}) == 0.02
+    assert tolerance({"tags": ["hide-input"]}) is None
+    assert tolerance({}) is None
+    for tag in ("nbval-rtol=1e-6", "nbval-rtol=0.5"):
+        with pytest.raises(ValueError, match="between 1e-4"):
+            tolerance({"tags": [tag]})
+
+
+class FakeCell:
+    """What ``sanitize`` looks at in an nbval cell."""
+
+    def __init__(self, *tags):
+        self.cell = type("Cell", (), {"metadata": {"tags": list(tags)}})()
+
+
+def test_without_a_tag_the_comparison_is_to_the_letter():
+    assert sanitize(FakeCell(), "1.8123") != sanitize(FakeCell(), "1.8124")
+    assert sanitize(FakeCell("nbval-rtol=1e-3"), "1.8123") == sanitize(
+        FakeCell("nbval-rtol=1e-3"), "1.8124"
+    )
+
+
+def test_pictures_are_not_compared():
+    assert sanitize(FakeCell(), "iVBORw0KGgoAAA") == sanitize(FakeCell(), "iVBORw0KGgoBBB")

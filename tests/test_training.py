@@ -1,0 +1,284 @@
+import math
+from itertools import pairwise
+
+import numpy as np
+import pytest
+import torch
+from torch.nn import functional as F
+
+from helpers.corpus import disjoint_windows, load_corpus
+from helpers.models import CharRNN, count_parameters
+from helpers.ngram import NGram
+from helpers.training import (
+    TrainingDiverged,
+    character_losses,
+    epoch_batches,
+    evaluate,
+    fit,
+    train_step,
+)
+
+V = 7
+
+
+def tiny(cell="rnn", seed=0, **more):
+    torch.manual_seed(seed)
+    return CharRNN(V, embed_size=5, hidden_size=6, cell=cell, **more)
+
+
+def random_ids(n, seed=0):
+    return np.random.default_rng(seed).integers(V, size=n)
+
+
+def weights(model):
+    return torch.nn.utils.parameters_to_vector(model.parameters()).detach()
+
+
+@pytest.mark.parametrize(
+    ("cell", "published", "parameters"),
+    [("rnn", 1.757, 30_557), ("lstm", 1.810, 92_765), ("gru", 1.665, 72_029)],
+)
+def test_the_reference_recipe_lands_where_it_was_published(cell, published, parameters):
+    try:
+        corpus = load_corpus("tinyshakespeare", limit=100_000)
+    except ConnectionError as error:
+        pytest.skip(f"Tiny Shakespeare cannot be had here: {error}")
+    torch.manual_seed(42)
+    model = CharRNN(len(corpus.vocab), cell=cell)
+    assert count_parameters(model) == parameters
+    history = fit(model, corpus.split(0)[0])
+    assert history.train_loss[-1] == pytest.approx(published, abs=0.03)
+
+
+def test_fit_is_the_plain_loop():
+    ids = random_ids(200)
+    model, plain = tiny(), tiny()
+    history = fit(model, ids, epochs=2, seq_len=8, batch_size=4, lr=1e-2, clip=0.5, seed=3)
+    optimizer = torch.optim.Adam(plain.parameters(), lr=1e-2)
+    order = torch.Generator().manual_seed(3)
+    x, y = map(torch.as_tensor, disjoint_windows(ids, 8))
+    losses = []
+    for _ in range(2):
+        for rows in torch.randperm(len(x), generator=order).split(4)[: len(x) // 4]:
+            optimizer.zero_grad()
+            loss = F.cross_entropy(plain(x[rows])[0].transpose(1, 2), y[rows])
+            loss.backward()
+            torch.nn.utils.clip_grad_norm_(plain.parameters(), 0.5)
+            optimizer.step()
+            losses.append(loss.item())
+    assert history.step_loss == pytest.approx(losses, abs=1e-6)
+    torch.testing.assert_close(weights(model), weights(plain))
+    assert history.train_loss == pytest.approx([np.mean(losses[:6]), np.mean(losses[6:])])
+
+
+def test_the_gradient_is_clipped_before_the_step():
+    x, y = (torch.as_tensor(part) for part in disjoint_windows(random_ids(40), 5))
+    model = tiny()
+    before = weights(model)
+    sgd = torch.optim.SGD(model.parameters(), lr=1.0)
+    _, norm, _ = train_step(model, x, y, sgd, clip=0.01)
+    assert norm > 0.1
+    assert (weights(model) - before).norm().item() == pytest.approx(0.01, rel=1e-3)
+
+
+def test_without_clipping_the_step_is_the_whole_gradient():
+    x, y = (torch.as_tensor(part) for part in disjoint_windows(random_ids(40), 5))
+    model = tiny()
+    before = weights(model)
+    _, norm, _ = train_step(model, x, y, torch.optim.SGD(model.parameters(), lr=1.0), clip=None)
+    assert (weights(model) - before).norm().item() == pytest.approx(norm, rel=1e-3)
+
+
+def test_the_loss_is_a_mean_over_characters_and_starts_near_log_v():
+    small = fit(tiny(), random_ids(1000), steps=1, seq_len=5, batch_size=2)
+    large = fit(tiny(), random_ids(1000), steps=1, seq_len=20, batch_size=40)
+    assert small.step_loss[0] == pytest.approx(math.log(V), abs=0.3)
+    assert large.step_loss[0] == pytest.approx(math.log(V), abs=0.3)
+
+
+def test_a_text_that_repeats_is_learned():
+    history = fit(tiny(), np.arange(1500) % V, epochs=15, seq_len=20, batch_size=8, lr=1e-2)
+    assert history.train_loss[-1] < 0.1 < 1.0 < history.train_loss[0]
+
+
+def test_every_disjoint_window_but_the_last_short_batch_is_seen_once_an_epoch():
+    ids = torch.arange(10 * 4 + 1)
+    batches = list(epoch_batches(ids, 4, 3, "disjoint", torch.Generator().manual_seed(1)))
+    x = torch.cat([x for x, _ in batches])
+    assert x.shape == (9, 4)  # 10 windows make 3 batches of 3
+    assert len(set(x[:, 0].tolist())) == 9
+    assert all(torch.equal(y, x + 1) for x, y in batches)
+
+
+def test_the_order_changes_from_epoch_to_epoch():
+    generator = torch.Generator().manual_seed(1)
+    ids = torch.arange(400)
+    first = [x for x, _ in epoch_batches(ids, 4, 3, "disjoint", generator)]
+    second = [x for x, _ in epoch_batches(ids, 4, 3, "disjoint", generator)]
+    assert not torch.equal(torch.cat(first), torch.cat(second))
+
+
+def test_random_windows_start_anywhere_and_stay_inside():
+    ids = torch.arange(30)
+    generator = torch.Generator().manual_seed(0)
+    batches = [b for _ in range(200) for b in epoch_batches(ids, 4, 2, "random", generator)]
+    starts = torch.cat([x[:, 0] for x, _ in batches])
+    assert set(starts.tolist()) == set(range(26))
+    assert all(
+        torch.equal(y, x + 1) and torch.equal(x, x[:, :1] + torch.arange(4)) for x, y in batches
+    )
+
+
+def test_a_stream_goes_on_where_the_batch_before_ended():
+    ids = torch.arange(3 * 12 + 1)
+    batches = list(epoch_batches(ids, 4, 3, "stream", None))
+    assert len(batches) == 3
+    for (x, _), (following, _) in pairwise(batches):
+        assert torch.equal(x[:, -1] + 1, following[:, 0])
+    assert batches[0][0][:, 0].tolist() == [0, 12, 24]
+    assert all(torch.equal(y, x + 1) for x, y in batches)
+
+
+def test_stream_training_carries_the_state_and_starts_each_epoch_from_zero():
+    ids = random_ids(3 * 8 + 1)
+    model, plain = tiny("lstm"), tiny("lstm")
+    history = fit(model, ids, epochs=2, seq_len=4, batch_size=3, windows="stream")
+    optimizer = torch.optim.Adam(plain.parameters(), lr=3e-3)
+    losses = []
+    for _ in range(2):
+        state = None
+        for x, y in epoch_batches(torch.as_tensor(ids), 4, 3, "stream", None):
+            loss, _, state = train_step(plain, x, y, optimizer, 5.0, state)
+            losses.append(loss)
+    assert history.step_loss == losses
+
+
+def test_steps_are_exact_whatever_the_epoch():
+    history = fit(tiny(), random_ids(100), steps=7, seq_len=8, batch_size=4)
+    assert len(history.step_loss) == len(history.grad_norm) == 7
+    assert len(history.train_loss) == 3  # 3 + 3 + 1
+    assert history.train_loss[-1] == history.step_loss[-1]
+
+
+def test_a_seed_fixes_the_run_and_another_changes_it():
+    kwargs = {"epochs": 2, "seq_len": 8, "batch_size": 4}
+    make = lambda: tiny("gru", num_layers=2, dropout=0.5)  # noqa: E731
+    ids = random_ids(300)
+    first = fit(make(), ids, seed=1, **kwargs).step_loss
+    assert fit(make(), ids, seed=1, **kwargs).step_loss == first
+    assert fit(make(), ids, seed=2, **kwargs).step_loss != first
+
+
+def test_fit_leaves_the_callers_random_numbers_alone():
+    torch.manual_seed(5)
+    expected = torch.rand(1)
+    torch.manual_seed(5)
+    model = CharRNN(V, 5, 6)
+    torch.manual_seed(5)
+    fit(model, random_ids(100), steps=2, seq_len=8, batch_size=4)
+    assert torch.equal(torch.rand(1), expected)
+
+
+def test_held_out_text_does_not_touch_training():
+    ids = random_ids(300)
+    kwargs = {"epochs": 2, "seq_len": 8, "batch_size": 4}
+    runs = [tiny(), tiny(), tiny()]
+    for model, val_ids in zip(runs, (None, random_ids(50, 1), random_ids(80, 2)), strict=True):
+        history = fit(model, ids, val_ids, **kwargs)
+        assert len(history.val_loss) == (0 if val_ids is None else 2)
+    assert torch.equal(weights(runs[0]), weights(runs[1]))
+    assert torch.equal(weights(runs[0]), weights(runs[2]))
+
+
+def test_the_callback_sees_each_epoch_with_its_history():
+    seen = []
+    fit(
+        tiny(), random_ids(100), random_ids(20), epochs=3, seq_len=8, batch_size=4,
+        callback=lambda epoch, model, history: seen.append((epoch, len(history.val_loss))),
+    )  # fmt: skip
+    assert seen == [(1, 1), (2, 2), (3, 3)]
+
+
+def test_ctrl_c_keeps_what_was_learned():
+    def stop(epoch, model, history):
+        if epoch == 2:
+            raise KeyboardInterrupt
+
+    model = tiny()
+    before = weights(model)
+    with pytest.warns(UserWarning, match="interrupted after 6 of 15 updates"):
+        history = fit(model, random_ids(100), epochs=5, seq_len=8, batch_size=4, callback=stop)
+    assert history.interrupted
+    assert len(history.train_loss) == 2
+    assert not torch.equal(weights(model), before)
+
+
+def test_a_loss_that_is_no_number_stops_training_and_keeps_the_history():
+    sgd = lambda m: torch.optim.SGD(m.parameters(), lr=math.inf)  # noqa: E731
+    model = tiny()
+    with pytest.raises(TrainingDiverged, match=r"at update 2.*learning rate") as caught:
+        fit(model, random_ids(200), seq_len=8, batch_size=4, clip=None, optimizer=sgd(model))
+    assert len(caught.value.history.step_loss) == 2
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"seq_len": 0}, "seq_len must be a whole number"),
+        ({"batch_size": 2.5}, "batch_size must be a whole number"),
+        ({"epochs": -1}, "epochs must be"),
+        ({"steps": 0}, "steps must be"),
+        ({"windows": "sliding"}, "'disjoint', 'random', 'stream', not 'sliding'"),
+        ({"clip": 0}, "clip must be above 0, or None"),
+        ({"clip": float("nan")}, "clip must be above 0, or None"),
+        ({"seq_len": 100}, "enough for 0 windows of 100; one batch needs 64"),
+        ({"batch_size": 13}, "enough for 12 windows of 8; one batch needs 13"),
+    ],
+)
+def test_a_recipe_that_cannot_work_is_refused(wrong, message):
+    with pytest.raises(ValueError, match=message):
+        fit(tiny(), random_ids(100), **({"seq_len": 8} | wrong))
+
+
+@pytest.mark.parametrize("cell", ["rnn", "lstm", "gru"])
+def test_evaluation_is_the_mean_over_one_stream(cell):
+    model, ids = tiny(cell), random_ids(41)
+    with torch.no_grad():
+        logits, _ = model(torch.as_tensor(ids[None, :-1]))
+    expected = F.cross_entropy(logits[0], torch.as_tensor(ids[1:])).item()
+    assert evaluate(model, ids) == pytest.approx(expected, abs=1e-6)
+    chunked = character_losses(model, ids, chunk=7)
+    np.testing.assert_allclose(chunked, character_losses(model, ids), atol=1e-6)
+
+
+def test_windowed_evaluation_starts_each_window_from_zero():
+    model, ids = tiny(), random_ids(24)
+    parts = [evaluate(model, ids[start : start + 6]) for start in (0, 5, 10, 15)]
+    tail = evaluate(model, ids[20:])
+    expected = (5 * sum(parts) + 3 * tail) / 23
+    assert evaluate(model, ids, window=5) == pytest.approx(expected, abs=1e-6)
+    assert evaluate(model, ids, window=5) != pytest.approx(evaluate(model, ids), abs=1e-6)
+
+
+def test_evaluation_switches_dropout_off_and_back_on():
+    model = tiny(num_layers=2, dropout=0.5).train()
+    assert evaluate(model, random_ids(50)) == evaluate(model, random_ids(50))
+    assert model.training
+
+
+def test_an_ngram_is_evaluated_like_a_network():
+    ids = random_ids(200)
+    model = NGram(1, V, smoothing="add-one").fit(ids)
+    frequencies = (np.bincount(ids, minlength=V) + 1) / (len(ids) + V)
+    assert evaluate(model, ids) == pytest.approx(-np.log(frequencies[ids[1:]]).mean())
+
+
+@pytest.mark.parametrize("ids", [[], [1], [[1, 2]]])
+def test_evaluation_needs_a_text(ids):
+    with pytest.raises(ValueError, match="at least two characters"):
+        evaluate(tiny(), np.array(ids, dtype=int))
+
+
+def test_a_window_of_nothing_is_refused():
+    with pytest.raises(ValueError, match="window must be at least 1"):
+        evaluate(tiny(), random_ids(20), window=0)

@@ -1,0 +1,178 @@
+"""Plant known faults one at a time in a copy of the book and see that the tests catch them.
+
+    python tools/plant_faults.py [NAME ...]
+
+Exits with 1 if a fault survives, or if its place in the code is no longer found.
+"""
+
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+
+LIMIT = "math.inf if clip is None else clip"
+CLIP = f"    norm = torch.nn.utils.clip_grad_norm_(model.parameters(), {LIMIT})\n"
+STEP = "    optimizer.step()\n"
+
+# name: (file, what is there, what is planted)
+FAULTS = {
+    "gate order swapped": (
+        "helpers/models.py",
+        "        hidden, state = self.recurrent(embedded, state)",
+        "        if isinstance(self.recurrent, nn.LSTM):  # forget gate before input gate\n"
+        "            for name, value in self.recurrent.named_parameters():\n"
+        "                i, f, g, o = value.data.chunk(4)\n"
+        "                value.data = torch.cat([f, i, g, o])\n"
+        "        hidden, state = self.recurrent(embedded, state)",
+    ),
+    "target not shifted": (
+        "helpers/corpus.py",
+        "    y = ids[1 : n * seq_len + 1].reshape(n, seq_len)",
+        "    y = ids[: n * seq_len].reshape(n, seq_len)",
+    ),
+    "softmax over the wrong axis": (
+        "helpers/training.py",
+        "log_total = np.log(np.exp(logits - highest).sum(axis=1)) + highest[:, 0]",
+        "log_total = np.log(np.exp(logits - highest).sum(axis=0).mean()) + highest[:, 0]",
+    ),
+    "clipping after the step": (
+        "helpers/training.py",
+        CLIP + STEP,
+        STEP + CLIP,
+    ),
+    "state not passed on while sampling": (
+        "helpers/sampling.py",
+        "        logits, state = predict(model, unread, state)",
+        "        logits, state = predict(model, unread, None)",
+    ),
+    "temperature multiplied": (
+        "helpers/sampling.py",
+        "    scaled = (logits - logits.max()) / temperature",
+        "    scaled = (logits - logits.max()) * temperature",
+    ),
+    "held-out text inside training": (
+        "helpers/corpus.py",
+        "train_ids, val_ids = ids[:n_train], ids[n_train:]",
+        "train_ids, val_ids = ids, ids[n_train:]",
+    ),
+    "output bias dropped": (
+        "helpers/models.py",
+        "self.output = nn.Linear(hidden_size, vocab_size)",
+        "self.output = nn.Linear(hidden_size, vocab_size, bias=False)",
+    ),
+    "loss summed instead of averaged": (
+        "helpers/training.py",
+        "    loss = F.cross_entropy(logits.flatten(0, 1), y.flatten())",
+        '    loss = F.cross_entropy(logits.flatten(0, 1), y.flatten(), reduction="sum")',
+    ),
+    "top-p keeps one too few": (
+        "helpers/sampling.py",
+        "        before = np.cumsum(p[order]) - p[order]  # mass of the more probable ones\n"
+        "        p[order[before >= top_p]] = 0",
+        "        before = np.cumsum(p[order])\n        p[order[before >= top_p]] = 0",
+    ),
+    "GRU reset before the product": (
+        "chapters/gru.ipynb",
+        '"    n = torch.tanh(n_x + r * n_h)\\n"',
+        '"    W_n, b_n = gru.weight_hh_l0.chunk(3)[2], gru.bias_hh_l0.chunk(3)[2]\\n",'
+        '"    n = torch.tanh(n_x + (r * h) @ W_n.T + b_n)\\n"',
+    ),
+    "update gate turned round": (
+        "chapters/gru.ipynb",
+        "    z = torch.sigmoid(z_x + z_h)  # how much of the old state stays",
+        "    z = 1 - torch.sigmoid(z_x + z_h)  # how much of the old state stays",
+    ),
+    "a gate's derivative": (
+        "helpers/numpy_lstm.py",
+        "            d_f[:] = d_c * cs[t] * f * (1 - f)",
+        "            d_f[:] = d_c * cs[t] * (1 - f**2)",
+    ),
+    "weight gradient misses the last step": (
+        "helpers/numpy_lstm.py",
+        "flat.T @ hs[:-1].reshape(-1, H)",
+        "flat[: -hs.shape[1]].T @ hs[:-2].reshape(-1, H)",
+    ),
+    "clipping each tensor by itself": (
+        "helpers/numpy_lstm.py",
+        "            grad *= clip / (norm + 1e-6)",
+        "            grad *= min(1, clip / (math.sqrt(float(np.vdot(grad, grad))) + 1e-6))",
+    ),
+    "bias gradient over the wrong axis": (
+        "helpers/numpy_lstm.py",
+        "        d_bias = flat.sum(axis=0)",
+        "        d_bias = d_gates.sum(axis=1)[-1]",
+    ),
+    "recorded gates one step late": (
+        "helpers/gates.py",
+        "    return [torch.stack(column) for column in zip(*rows, strict=True)]",
+        "    late = [rows[0], *rows[:-1]]\n"
+        "    return [torch.stack(column) for column in zip(*late, strict=True)]",
+    ),
+    "min-p relative to 1": (
+        "helpers/sampling.py",
+        "        p[p < min_p * p.max()] = 0",
+        "        p[p < min_p] = 0",
+    ),
+    "top-p before temperature": (
+        "helpers/sampling.py",
+        "        before = np.cumsum(p[order]) - p[order]  # mass of the more probable ones",
+        "        q = np.exp(logits - logits.max()) / np.exp(logits - logits.max()).sum()\n"
+        "        before = np.cumsum(q[order]) - q[order]",
+    ),
+    "greedy that samples": (
+        "helpers/sampling.py",
+        "    if temperature == 0:\n        return np.eye(len(logits))[logits.argmax()]\n",
+        "    temperature = temperature or 1.0\n",
+    ),
+}
+
+
+def plant(name, tree):
+    """Write one fault into a copy of the book."""
+    file, old, new = FAULTS[name]
+    source = (tree / file).read_text()
+    if source.count(old) != 1:
+        raise SystemExit(f"{name!r}: its place in {file} is found {source.count(old)} times")
+    (tree / file).write_text(source.replace(old, new))
+
+
+def caught_by(tree, file="helpers"):
+    """The first few tests that fail in a tree: those of helpers, or a chapter's own cells."""
+    which = (
+        ["--nbval", file] if file.endswith(".ipynb") else ["tests", "--ignore=tests/test_book.py"]
+    )
+    command = [sys.executable, "-m", "pytest", "-q", "--maxfail=4", "--tb=no", *which]
+    run = subprocess.run(command, cwd=tree, capture_output=True, text=True, check=False)
+    return re.findall(r"^(?:FAILED|ERROR) (\S+)", run.stdout, flags=re.M)
+
+
+def copied(folder):
+    """A copy of the book to spoil."""
+    tree = Path(folder) / "book"
+    shutil.copytree(ROOT, tree, ignore=shutil.ignore_patterns(".venv", "_build", ".git"))
+    return tree
+
+
+def main(names):
+    with tempfile.TemporaryDirectory() as folder:
+        if failed := caught_by(copied(folder)):
+            sys.exit(f"tests fail without any fault planted: {', '.join(failed)}")
+    survived = []
+    for name in names or FAULTS:
+        with tempfile.TemporaryDirectory() as folder:
+            tree = copied(folder)
+            plant(name, tree)
+            failed = caught_by(tree, FAULTS[name][0])
+        print(f"{name}: {'caught by' if failed else 'SURVIVED'}", flush=True)
+        for test in failed:
+            print(f"    {test}", flush=True)
+        survived += [] if failed else [name]
+    sys.exit(f"survived: {', '.join(survived)}" if survived else 0)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
