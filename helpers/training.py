@@ -81,9 +81,7 @@ def fit(
     per_epoch = batches_per_epoch(len(text), seq_len, batch_size)
     total = epochs * per_epoch if steps is None else steps
     history = History()
-    # `disable` is only passed to switch the bar off: TQDM_DISABLE=1 in the environment works too.
-    quiet = {} if progress else {"disable": True}
-    bar = tqdm(total=total, delay=2, leave=False, unit="step", **quiet)
+    bar = progress_bar(progress, total=total, unit="step")
     devices = [device] if device.type == "cuda" else []
     try:
         with torch.random.fork_rng(devices=devices), bar:
@@ -108,7 +106,7 @@ def fit(
                 history.seconds += time.perf_counter() - started
                 history.train_loss.append(float(np.mean(history.step_loss[done:])))
                 if val_ids is not None:
-                    history.val_loss.append(evaluate(model, val_ids))
+                    history.val_loss.append(evaluate(model, val_ids, progress=progress))
                 if callback is not None:
                     callback(epoch, model, history)
     except KeyboardInterrupt:
@@ -119,6 +117,16 @@ def fit(
             stacklevel=2,
         )
     return history
+
+
+def progress_bar(progress, **more):
+    """A bar that shows itself after two seconds and leaves no trace; none if not ``progress``.
+
+    ``disable`` is only passed to switch it off, so that TQDM_DISABLE=1 in the environment
+    switches it off as well.
+    """
+    quiet = {} if progress else {"disable": True}
+    return tqdm(delay=2, leave=False, **more, **quiet)
 
 
 def train_step(model, x, y, optimizer, clip=5.0, state=None):
@@ -172,15 +180,15 @@ def epoch_batches(ids, seq_len, batch_size, windows, generator):
         yield from zip(x.split(seq_len, dim=1), y.split(seq_len, dim=1), strict=True)
 
 
-def evaluate(model, ids, window=None):
+def evaluate(model, ids, window=None, progress=True):
     """Mean loss in nats per character over the N - 1 targets of ids (N,).
 
     See ``character_losses`` for what ``window`` does.
     """
-    return float(character_losses(model, ids, window).mean())
+    return float(character_losses(model, ids, window, progress=progress).mean())
 
 
-def character_losses(model, ids, window=None, chunk=1000):
+def character_losses(model, ids, window=None, chunk=1000, progress=True):
     """The loss of each target: ids (N,) -> nats (N - 1,), for any model of the book.
 
     As one stream from a zero state by default; with ``window``, in disjoint windows that
@@ -201,7 +209,8 @@ def character_losses(model, ids, window=None, chunk=1000):
     losses = np.empty(len(y))
     with evaluating(model):
         state = None
-        for start in range(0, len(y), step):
+        starts = range(0, len(y), step)
+        for start in progress_bar(progress, iterable=starts, unit="window"):
             part = slice(start, start + step)
             logits, state = predict(model, x[None, part], state)  # (1, T, V)
             losses[part] = _nats(logits[0], y[part])

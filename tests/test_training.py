@@ -1,10 +1,12 @@
 import math
 from itertools import pairwise
+from typing import ClassVar
 
 import numpy as np
 import pytest
 import torch
 from torch.nn import functional as F
+from tqdm import tqdm
 
 from helpers.corpus import disjoint_windows, load_corpus
 from helpers.models import CharRNN, count_parameters
@@ -282,3 +284,24 @@ def test_evaluation_needs_a_text(ids):
 def test_a_window_of_nothing_is_refused():
     with pytest.raises(ValueError, match="window must be at least 1"):
         evaluate(tiny(), random_ids(20), window=0)
+
+
+def test_progress_can_be_switched_off(monkeypatch):
+    """By the argument, and by the environment, as the tests and stored notebooks need it."""
+    monkeypatch.setattr("helpers.training.tqdm", SlowBar)
+    SlowBar.shown = []
+    fit(tiny(), random_ids(100), random_ids(20), steps=2, seq_len=8, batch_size=4, progress=False)
+    assert SlowBar.shown == [False, False]
+    SlowBar.shown = []
+    fit(tiny(), random_ids(100), random_ids(20), steps=2, seq_len=8, batch_size=4)
+    assert SlowBar.shown == [True, True]
+
+
+class SlowBar(tqdm):
+    """Notes whether it was asked to hide, and hides in any case."""
+
+    shown: ClassVar[list] = []
+
+    def __init__(self, *args, disable=False, **kwargs):
+        self.shown.append(not disable)
+        super().__init__(*args, disable=True, **kwargs)
