@@ -41,7 +41,7 @@ lab: $(READY) ## open the notebooks in JupyterLab
 execute: $(READY) ## run every notebook from the top and store its outputs
 	$(BIN)/python tools/execute.py
 
-results: $(READY) ## repeat the long runs in data/results (tens of minutes)
+results: $(READY) ## repeat the long runs in data/results (about two hours)
 	$(BIN)/python tools/long_runs.py --all
 
 faults: $(READY) ## plant known faults one at a time and see that the tests catch them

@@ -287,21 +287,25 @@ def test_a_window_of_nothing_is_refused():
 
 
 def test_progress_can_be_switched_off(monkeypatch):
-    """By the argument, and by the environment, as the tests and stored notebooks need it."""
-    monkeypatch.setattr("helpers.training.tqdm", SlowBar)
-    SlowBar.shown = []
-    fit(tiny(), random_ids(100), random_ids(20), steps=2, seq_len=8, batch_size=4, progress=False)
-    assert SlowBar.shown == [False, False]
-    SlowBar.shown = []
-    fit(tiny(), random_ids(100), random_ids(20), steps=2, seq_len=8, batch_size=4)
-    assert SlowBar.shown == [True, True]
+    """By the argument; else tqdm is told nothing, so that TQDM_DISABLE=1 still decides.
+
+    The stored notebooks need the second: ``disable=False`` would overrule the environment.
+    """
+    monkeypatch.setattr("helpers.training.tqdm", HiddenBar)
+    for progress, told in ((False, True), (True, "nothing")):
+        HiddenBar.told = []
+        fit(
+            tiny(), random_ids(100), random_ids(20), steps=2, seq_len=8, batch_size=4,
+            progress=progress,
+        )  # fmt: skip
+        assert HiddenBar.told == [told, told]  # the bar of training and that of evaluation
 
 
-class SlowBar(tqdm):
-    """Notes whether it was asked to hide, and hides in any case."""
+class HiddenBar(tqdm):
+    """Notes what it was told about hiding, and hides in any case."""
 
-    shown: ClassVar[list] = []
+    told: ClassVar[list] = []
 
-    def __init__(self, *args, disable=False, **kwargs):
-        self.shown.append(not disable)
+    def __init__(self, *args, **kwargs):
+        self.told.append(kwargs.pop("disable", "nothing"))
         super().__init__(*args, disable=True, **kwargs)

@@ -37,11 +37,17 @@ CODE = ("helpers/corpus.py", "helpers/models.py", "helpers/training.py")
 FIRST = 20  # losses of each run that a test repeats
 
 
-def train(cell, corpus, seed, epochs=10, steps=None, hidden_size=128, val=True):
-    """One model by the reference recipe: the start is fixed by ``seed``, and so is the order."""
-    train_ids, val_ids = load_corpus(corpus).split()
+def train(cell, corpus, seed, epochs=10, steps=None, bias=0, val=True):
+    """One model by the reference recipe: the start is fixed by ``seed``, and so is the order.
+
+    ``bias`` opens the forget gates of an LSTM before training.
+    """
+    source = load_corpus(corpus)
+    train_ids, val_ids = source.split()
     torch.manual_seed(seed)
-    model = CharRNN(len(load_corpus(corpus).vocab), hidden_size=hidden_size, cell=cell)
+    model = CharRNN(len(source.vocab), cell=cell)
+    if bias:
+        open_forget_gate(model, bias)
     history = fit(
         model, train_ids, val_ids if val else None, epochs, steps, seed=seed, device="cpu"
     )
@@ -73,21 +79,12 @@ def open_forget_gate(model, bias):
         model.recurrent.bias_ih_l0[hidden : 2 * hidden] += bias
 
 
-def train_forget_bias(corpus, bias, seed, epochs=10, steps=None, val=True):
-    """The reference recipe on an LSTM whose forget gates start opened by ``bias``."""
-    train_ids, val_ids = load_corpus(corpus).split()
-    torch.manual_seed(seed)
-    model = CharRNN(len(load_corpus(corpus).vocab), cell="lstm")
-    open_forget_gate(model, bias)
-    return fit(model, train_ids, val_ids if val else None, epochs, steps, seed=seed, device="cpu")
-
-
 def forget_bias(corpus="shakespeare", biases=(0, 1, 3), seeds=(0, 1, 2, 3, 4)):
     """What an opened forget gate does on the corpus, after each of ten epochs."""
     runs = []
     for seed in seeds:
         for bias in biases:
-            history = train_forget_bias(corpus, bias, seed)
+            _, history = train("lstm", corpus, seed, bias=bias)
             runs.append({"cell": "lstm", "bias": bias, "seed": seed, **losses_of(history)})
             print(f"  bias {bias}, seed {seed}: {history.val_loss[-1]:.4f}", flush=True)
     return {"corpus": corpus, "epochs": 10, "runs": runs}
@@ -225,12 +222,11 @@ def repeat(name, run, corpus):
     """The first losses of one stored run, computed again; what a test compares."""
     if name == "recall":
         return train_recall(run["cell"], run["gap"], run["seed"], run["bias"], FIRST)[1]
-    if name == "forget-bias":
-        history = train_forget_bias(corpus, run["bias"], run["seed"], steps=FIRST, val=False)
-    elif name.startswith("larger"):
+    if name.startswith("larger"):
         _, history = train_larger(load_corpus(corpus), FIRST)
     else:
-        _, history = train(run["cell"], corpus, run["seed"], steps=FIRST, val=False)
+        bias = run.get("bias", 0)
+        _, history = train(run["cell"], corpus, run["seed"], steps=FIRST, bias=bias, val=False)
     return history.step_loss
 
 
@@ -254,9 +250,9 @@ def store(name):
         **body,
     }
     RESULTS.mkdir(exist_ok=True)
-    partial = RESULTS / f"{name}.part"
-    partial.write_text(json.dumps(record, indent=1) + "\n")
-    partial.replace(RESULTS / f"{name}.json")
+    unfinished = RESULTS / f"{name}.part"
+    unfinished.write_text(json.dumps(record, indent=1) + "\n")
+    unfinished.replace(RESULTS / f"{name}.json")
 
 
 def sha256(path):
