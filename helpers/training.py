@@ -54,6 +54,7 @@ def fit(
     progress=True,
     callback=None,
     optimizer=None,
+    schedule=None,
 ):
     """Train ``model`` in place to predict each next character; return a ``History``.
 
@@ -68,6 +69,8 @@ def fit(
     device : see ``choose_device``; the model stays there
     callback : called as callback(epoch, model, history) after each epoch, from 1
     optimizer : to be used instead of Adam, over the same parameters
+    schedule : a function of the share of updates done, from 0 up to but not 1, whose value
+        multiplies the learning rate of the next update; see ``warm_up_and_decay``
 
     Ctrl-C stops with a warning; model and history keep what was reached. A loss that is
     no longer finite raises TrainingDiverged.
@@ -80,6 +83,7 @@ def fit(
     order = torch.Generator().manual_seed(seed)
     per_epoch = batches_per_epoch(len(text), seq_len, batch_size)
     total = epochs * per_epoch if steps is None else steps
+    rates = [group["lr"] for group in optimizer.param_groups]
     history = History()
     bar = progress_bar(progress, total=total, unit="step")
     devices = [device] if device.type == "cuda" else []
@@ -91,7 +95,10 @@ def fit(
                 done = len(history.step_loss)
                 state = None
                 batches = epoch_batches(text, seq_len, batch_size, windows, order)
-                for (x, y), _ in zip(batches, range(total - done), strict=False):
+                for (x, y), step in zip(batches, range(done, total), strict=False):
+                    if schedule is not None:
+                        for group, rate in zip(optimizer.param_groups, rates, strict=True):
+                            group["lr"] = rate * schedule(step / total)
                     loss, norm, state = train_step(
                         model, x.to(device), y.to(device), optimizer, clip, state
                     )
@@ -117,6 +124,12 @@ def fit(
             stacklevel=2,
         )
     return history
+
+
+def warm_up_and_decay(share, warm_up=0.03):
+    """A schedule for ``fit``: the rate rises from zero to its full value over the first
+    ``warm_up`` of training, then falls to zero, both in a straight line."""
+    return min((share + 1e-3) / (warm_up + 1e-3), (1 - share) / (1 - warm_up))
 
 
 def progress_bar(progress, **more):

@@ -1,5 +1,6 @@
 """The book as a whole: its notebooks as they are stored, and the site that is built from them."""
 
+import ast
 import json
 import subprocess
 import sys
@@ -144,6 +145,49 @@ def test_every_figure_is_followed_by_the_numbers_that_it_draws(path):
         if pictures and "drawing" not in tags(cell):
             assert after is not None
             assert "describe(" in after.source, cell.source
+
+
+def trained_on_held_out(code):
+    """The held-out names that a program trains on: what ``split()`` gave second, and parts of it.
+
+    ``fit(model, ids)``, ``ngram.fit(ids)`` and ``epoch_batches(ids, ...)`` train on ids.
+    """
+    tree, held_out, found = ast.parse(code), set(), []
+    names = lambda node: {n.id for n in ast.walk(node) if isinstance(n, ast.Name)}  # noqa: E731
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Tuple):
+            call = node.value
+            is_split = isinstance(call, ast.Call) and getattr(call.func, "attr", "") == "split"
+            if (
+                is_split
+                and len(node.targets[0].elts) == 2
+                and not names(call.func) & {"np", "torch"}
+            ):
+                held_out |= names(node.targets[0].elts[1])
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call):
+            is_method = isinstance(node.func, ast.Attribute)
+            name = node.func.attr if is_method else getattr(node.func, "id", "")
+            place = {"fit": 0 if is_method else 1, "epoch_batches": 0}.get(name)
+            if place is not None and len(node.args) > place:
+                found += sorted(names(node.args[place]) & held_out)
+    return found
+
+
+@each_notebook
+def test_no_chapter_trains_on_held_out_text(path):
+    code = "\n".join(c.source for c in code_cells(path)[1:])  # the first has shell commands
+    assert trained_on_held_out(code) == []
+
+
+@pytest.mark.parametrize(
+    "leak",
+    ["fit(model, b)", "NGram(3, V).fit(b[:100])", "epoch_batches(cat(a, b), 5, 5, w, g)"],
+)
+def test_training_on_held_out_text_is_found(leak):
+    code = "a, b = corpus.split()\nfit(model, a, b)\nNGram(3, V).fit(a)\n"
+    assert trained_on_held_out(code) == []
+    assert trained_on_held_out(code + leak) == ["b"]
 
 
 @each_notebook

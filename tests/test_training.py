@@ -18,6 +18,7 @@ from helpers.training import (
     evaluate,
     fit,
     train_step,
+    warm_up_and_decay,
 )
 
 V = 7
@@ -160,6 +161,33 @@ def test_steps_are_exact_whatever_the_epoch():
     assert len(history.step_loss) == len(history.grad_norm) == 7
     assert len(history.train_loss) == 3  # 3 + 3 + 1
     assert history.train_loss[-1] == history.step_loss[-1]
+
+
+def test_a_schedule_sets_the_rate_of_each_update_across_epochs():
+    ids = random_ids(200)
+    model, plain = tiny(), tiny()
+    sgd = torch.optim.SGD(model.parameters(), lr=0.5)
+    fit(
+        model, ids, steps=9, seq_len=8, batch_size=6, clip=None, windows="stream",
+        optimizer=sgd, schedule=lambda share: 1 - share,
+    )  # fmt: skip
+    text = torch.as_tensor(ids)
+    batches = [b for _ in range(3) for b in epoch_batches(text, 8, 6, "stream", None)][:9]
+    state = None
+    for step, (x, y) in enumerate(batches):
+        optimizer = torch.optim.SGD(plain.parameters(), lr=0.5 * (1 - step / 9))
+        state = None if step % 4 == 0 else state  # four batches an epoch
+        state = train_step(plain, x, y, optimizer, None, state)[2]
+    assert torch.allclose(weights(model), weights(plain), atol=1e-6)
+
+
+def test_the_rate_warms_up_to_its_full_value_and_falls_to_zero():
+    factors = [warm_up_and_decay(i / 1000, warm_up=0.1) for i in range(1000)]
+    assert 0 < factors[0] < 0.02
+    assert factors.index(max(factors)) == pytest.approx(100, abs=1)
+    assert max(factors) == pytest.approx(1, abs=1e-6)
+    assert factors[550] == pytest.approx(0.5)
+    assert 0 < factors[-1] < 0.002
 
 
 def test_a_seed_fixes_the_run_and_another_changes_it():
