@@ -13,12 +13,12 @@ from safetensors.torch import load as load_tensors
 from safetensors.torch import save as save_tensors
 
 from .corpus import Vocabulary
-from .models import CharRNN
+from .models import CharRNN, CharTransformer
 
 DESCRIPTION = "checkpoint.json"
 FORMAT = "character-by-character checkpoint"
 VERSION = 1
-MODELS = {"CharRNN": CharRNN}
+MODELS = {"CharRNN": CharRNN, "CharTransformer": CharTransformer}
 
 
 class CheckpointError(ValueError):

@@ -8,7 +8,7 @@ import torch
 from helpers import checkpoint
 from helpers.checkpoint import CheckpointError, load, save
 from helpers.corpus import Vocabulary
-from helpers.models import CharRNN
+from helpers.models import CharRNN, CharTransformer
 
 VOCAB = Vocabulary("abcdefg\n é")
 
@@ -45,6 +45,19 @@ def test_what_was_saved_comes_back(saved):
     for name, value in tiny().state_dict().items():
         torch.testing.assert_close(model.state_dict()[name], value, rtol=0, atol=0)
     assert model.training
+
+
+def test_a_transformer_comes_back_and_goes_on(tmp_path):
+    torch.manual_seed(0)
+    model = CharTransformer(len(VOCAB), 12, 2, num_layers=3, context=5, dropout=0.1)
+    save(tmp_path, model, VOCAB)
+    loaded, _, _ = load(tmp_path)
+    assert isinstance(loaded, CharTransformer)
+    assert loaded.config == model.config
+    ids = torch.arange(18).view(2, 9) % len(VOCAB)
+    _, state = model.eval()(ids)
+    for ours, theirs in ((None, None), (state, state)):
+        assert torch.equal(loaded.eval()(ids, ours)[0], model(ids, theirs)[0])
 
 
 def test_saving_again_replaces_the_old_and_leaves_two_files(saved):
@@ -131,7 +144,7 @@ def test_a_weights_name_cannot_lead_out_of_the_folder(saved):
 def test_a_vocabulary_of_another_size_and_other_models_are_refused(tmp_path):
     with pytest.raises(ValueError, match="knows 10 characters and the vocabulary has 3"):
         save(tmp_path, tiny(), Vocabulary("abc"))
-    with pytest.raises(TypeError, match="CharRNN, not Linear"):
+    with pytest.raises(TypeError, match="CharRNN, CharTransformer, not Linear"):
         save(tmp_path, torch.nn.Linear(2, 3), VOCAB)
     assert not list(tmp_path.iterdir())
 

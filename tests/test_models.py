@@ -2,7 +2,21 @@ import numpy as np
 import pytest
 import torch
 
-from helpers.models import CharRNN, choose_device, count_parameters, detach, evaluating, predict
+from helpers.corpus import Vocabulary
+from helpers.models import (
+    CharRNN,
+    CharTransformer,
+    choose_device,
+    count_parameters,
+    detach,
+    evaluating,
+    predict,
+    rotate,
+    rotations,
+    window_mask,
+)
+from helpers.sampling import generate
+from helpers.training import evaluate, fit
 
 # Unequal sizes throughout, so that a swapped axis cannot pass.
 B, T, E, H, V = 3, 4, 5, 6, 7
@@ -156,3 +170,215 @@ def test_the_device_follows_argument_then_environment(monkeypatch):
     monkeypatch.delenv("CHARBOOK_DEVICE")
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     assert choose_device() == torch.device("cpu")
+
+
+# The Transformer: width, heads and layers, and how far one layer sees.
+WIDTH, HEADS, LAYERS, CONTEXT = 12, 2, 3, 5
+
+
+def tiny_transformer(**more):
+    torch.manual_seed(0)
+    sizes = {"embed_size": WIDTH, "num_heads": HEADS, "num_layers": LAYERS, "context": CONTEXT}
+    model = CharTransformer(V, **(sizes | more)).double()
+    for parameter in model.parameters():  # so that no weight is 0, 1 or too small to matter
+        torch.nn.init.normal_(parameter, std=0.5)
+    return model
+
+
+def ids_of(length, batch=B):
+    return torch.randint(V, (batch, length), generator=torch.Generator().manual_seed(1))
+
+
+def turned(vector, position):
+    """A head's numbers rotated by their position, as complex numbers."""
+    half = len(vector) // 2
+    pairs = torch.complex(vector[:half], vector[half:])
+    angles = [position * 10_000 ** (-2 * i / len(vector)) for i in range(half)]
+    pairs = pairs * torch.exp(1j * torch.tensor(angles, dtype=torch.double))
+    return torch.cat([pairs.real, pairs.imag])
+
+
+def normed(x, weight):
+    deviation = x - x.mean(dim=-1, keepdim=True)
+    return deviation / (deviation.square().mean(dim=-1, keepdim=True) + 1e-5).sqrt() * weight
+
+
+def slow_transformer(model, ids):
+    """Logits (T, V) of one text (T,): a loop over layers, heads, positions and windows."""
+    weights, size = dict(model.named_parameters()), WIDTH // HEADS
+    x = weights["embedding.weight"][ids]
+    for layer in range(LAYERS):
+        w = {k.removeprefix(f"blocks.{layer}."): v for k, v in weights.items()}
+        q, k, v = (normed(x, w["norm_attend.weight"]) @ w["attend.qkv.weight"].T).chunk(3, dim=1)
+        rows = []
+        for t in range(len(ids)):
+            window = range(max(0, t - CONTEXT + 1), t + 1)
+            row = []
+            for head in range(HEADS):
+                part = slice(head * size, (head + 1) * size)
+                query = turned(q[t, part], t)
+                scores = [query @ turned(k[s, part], s) / size**0.5 for s in window]
+                shares = torch.stack(scores).exp() / torch.stack(scores).exp().sum()
+                row.append(sum(a * v[s, part] for a, s in zip(shares, window, strict=True)))
+            rows.append(w["attend.out.weight"] @ torch.cat(row))
+        x = x + torch.stack(rows)
+        inner = normed(x, w["norm_feed.weight"]) @ w["grow.weight"].T
+        inner = inner * (1 + torch.erf(inner / 2**0.5)) / 2
+        x = x + inner @ w["shrink.weight"].T
+    return normed(x, weights["norm.weight"]) @ weights["output.weight"].T + weights["output.bias"]
+
+
+@pytest.mark.parametrize("length", [T, CONTEXT, 17, 70])
+def test_the_transformer_equals_a_loop_written_by_hand(length):
+    model, ids = tiny_transformer(), ids_of(length)
+    logits, _ = model(ids)
+    assert logits.shape == (B, length, V)
+    for row, text in zip(logits, ids, strict=True):
+        torch.testing.assert_close(row, slow_transformer(model, text), rtol=0, atol=1e-10)
+
+
+@pytest.mark.parametrize("parts", [[1] * 20, [3, 17], [16, 4], [5, 5, 5, 5], [70, 1, 64, 15, 2]])
+def test_a_text_read_in_parts_gives_the_logits_of_the_text_read_at_once(parts):
+    model, ids = tiny_transformer(), ids_of(sum(parts))
+    whole, last = model(ids)
+    state, pieces = None, []
+    for part in ids.split(parts, dim=1):
+        logits, state = model(part, state)
+        pieces.append(logits)
+    torch.testing.assert_close(torch.cat(pieces, dim=1), whole, rtol=0, atol=1e-10)
+    for ours, theirs in zip(state, last, strict=True):
+        torch.testing.assert_close(ours, theirs, rtol=0, atol=1e-10)
+    forgotten, _ = model(ids[:, -parts[-1] :])
+    assert not torch.allclose(forgotten, pieces[-1])
+
+
+def test_a_character_at_a_time_far_beyond_the_context_in_single_precision():
+    torch.manual_seed(0)
+    model, ids = CharTransformer(V, 16, 2, 2, context=8), ids_of(400, batch=1)
+    with evaluating(model):
+        whole, _ = predict(model, ids)
+        state = None
+        for t in range(400):
+            logits, state = predict(model, ids[:, t : t + 1], state)
+            np.testing.assert_allclose(logits[:, 0], whole[:, t], rtol=0, atol=1e-5)
+            assert state[0][0].shape == (1, 2, min(t + 1, 7), 8)
+
+
+@pytest.mark.parametrize("length", [T, 20, 150])
+def test_no_output_of_the_transformer_depends_on_a_later_input(length):
+    model, ids = tiny_transformer(), ids_of(length)
+    for t in (0, length // 2, length - 2):
+        changed = ids.clone()
+        changed[:, t + 1 :] = (changed[:, t + 1 :] + 1) % V
+        before, after = model(ids)[0], model(changed)[0]
+        torch.testing.assert_close(before[:, : t + 1], after[:, : t + 1], rtol=0, atol=1e-12)
+        assert (before[:, t + 1] != after[:, t + 1]).any(dim=1).all()
+
+
+@pytest.mark.parametrize("layers", [1, 2, 3])
+def test_an_output_depends_on_exactly_the_positions_its_layers_can_reach(layers):
+    model, ids = tiny_transformer(num_layers=layers), ids_of(30, batch=1)
+    embedded = []
+    model.embedding.register_forward_hook(lambda *call: embedded.append(call[2]))
+    logits, _ = model(ids)
+    for t in (0, 3, 20, 29):
+        gradient = torch.autograd.grad(logits[0, t].sum(), embedded[0], retain_graph=True)[0]
+        matters = gradient[0].abs().sum(dim=1) > 0
+        reach = layers * (CONTEXT - 1)
+        assert matters.nonzero().flatten().tolist() == list(range(max(0, t - reach), t + 1))
+
+
+def test_a_context_of_one_sees_only_its_own_position():
+    model, ids = tiny_transformer(context=1), ids_of(6)
+    logits, state = model(ids)
+    alone = torch.cat([model(ids[:, t : t + 1])[0] for t in range(6)], dim=1)
+    torch.testing.assert_close(logits, alone, rtol=0, atol=1e-12)
+    again, _ = model(ids, state)
+    torch.testing.assert_close(again, logits, rtol=0, atol=1e-12)
+    assert state[0][0].shape == (B, HEADS, 0, WIDTH // HEADS)
+
+
+def test_shifting_both_positions_leaves_the_dot_product_alone():
+    q, k = torch.randn(2, 1, 1, 1, 6, dtype=torch.double)
+    turns = rotations(1000, 6, torch.double)
+    products = torch.stack(
+        [(rotate(q, turns, s + 9) * rotate(k, turns, s)).sum() for s in (0, 1, 40, 990)]
+    )
+    torch.testing.assert_close(products, products[:1].expand(4), rtol=0, atol=1e-12)
+    other = (rotate(q, turns, 8) * rotate(k, turns, 0)).sum()
+    assert abs(other - products[0]) > 1e-3
+
+
+def test_the_mask_shows_each_position_itself_and_its_window():
+    assert window_mask(1, 4, 5) is None
+    assert window_mask(5, 0, 5) == "causal"
+    expected = [[0, 1, 1, 1, 0, 0], [0, 0, 1, 1, 1, 0], [0, 0, 0, 1, 1, 1]]
+    assert window_mask(3, 3, 3).int().tolist() == expected
+
+
+@pytest.mark.parametrize(
+    ("vocab", "width", "heads", "layers"), [(7, 12, 2, 3), (61, 60, 3, 2), (65, 128, 4, 4)]
+)
+def test_the_transformer_has_the_parameters_of_the_formula(vocab, width, heads, layers):
+    model = CharTransformer(vocab, width, heads, layers, context=9)
+    blocks = layers * (12 * width**2 + 2 * width)  # qkv 3, out 1, feed-forward 4 + 4; norms
+    assert count_parameters(model) == 2 * vocab * width + blocks + width + vocab
+    assert sum(v.numel() for v in model.state_dict().values()) == count_parameters(model)
+
+
+def test_every_weight_of_the_transformer_has_a_gradient():
+    model = tiny_transformer()
+    model(ids_of(9))[0].square().sum().backward()
+    for name, parameter in model.named_parameters():
+        assert parameter.grad.abs().sum() > 0, name
+
+
+@pytest.mark.parametrize(
+    ("sizes", "message"),
+    [
+        ({"num_heads": 5}, "12 does not divide into 5 heads"),
+        ({"num_heads": 4}, "12 / 4 = 3 is odd"),
+        ({"context": 0}, "context must be a whole number of at least 1, not 0"),
+        ({"num_layers": 0}, "num_layers must be a whole number of at least 1, not 0"),
+        ({"num_heads": 0}, "num_heads must be a whole number of at least 1, not 0"),
+    ],
+)
+def test_sizes_that_do_not_fit_together_are_named(sizes, message):
+    with pytest.raises(ValueError, match=message):
+        tiny_transformer(**sizes)
+
+
+def test_a_text_without_a_batch_axis_is_named_by_the_transformer():
+    with pytest.raises(ValueError, match=r"\(batch, time\), not \(4,\)"):
+        tiny_transformer()(torch.zeros(T, dtype=torch.long))
+
+
+def test_dropout_of_the_transformer_acts_in_training_alone():
+    model, ids = tiny_transformer(dropout=0.5), ids_of(9)
+    assert not torch.equal(model(ids)[0], model(ids)[0])
+    with evaluating(model):
+        assert torch.equal(model(ids)[0], model(ids)[0])
+
+
+def test_the_cache_can_be_cut_off_from_its_history():
+    _, state = tiny_transformer()(ids_of(9))
+    cut = detach(state)
+    for ours, theirs in zip(cut, state, strict=True):
+        for part, whole in zip(ours, theirs, strict=True):
+            assert whole.requires_grad
+            assert not part.requires_grad
+            torch.testing.assert_close(part, whole, rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("windows", ["disjoint", "stream"])
+def test_the_transformer_learns_is_evaluated_and_writes(windows):
+    vocab = Vocabulary("abcdefg")
+    text = "abcadefg" * 100  # what follows an a depends on what came before it
+    ids = vocab.encode(text)
+    torch.manual_seed(0)
+    model = CharTransformer(len(vocab), 16, 2, 2, context=6)
+    assert evaluate(model, ids) == pytest.approx(np.log(V), abs=0.1)
+    fit(model, ids, steps=60, seq_len=20, batch_size=8, windows=windows, lr=1e-2)
+    assert evaluate(model, ids) < 0.05
+    assert evaluate(model, ids) < evaluate(model, ids, window=2)
+    assert generate(model, vocab, "gabc", length=20, temperature=0) == "gabc" + text[3:23]
