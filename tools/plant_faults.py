@@ -112,6 +112,42 @@ FAULTS = {
         "    late = [rows[0], *rows[:-1]]\n"
         "    return [torch.stack(column) for column in zip(*late, strict=True)]",
     ),
+    "positions one character late": (
+        "helpers/gates.py",
+        '    return {name: kinds == name for name in (*names, "punctuation")}',
+        '    return {name: np.roll(kinds, 1) == name for name in (*names, "punctuation")}',
+    ),
+    "chance without the label's moves": (
+        "helpers/gates.py",
+        "    moved = np.conj(np.fft.rfft(np.asarray(label, dtype=float)))",
+        "    moved = np.conj(np.fft.rfft(np.full(len(label), np.mean(label))))",
+    ),
+    "bootstrap that takes characters for independent": (
+        "helpers/statistics.py",
+        "    block = int(block)\n",
+        "    block = 1\n",
+    ),
+    "each series cut at its own places": (
+        "helpers/statistics.py",
+        "        texts = (b[starts].reshape(-1, *b.shape[2:])[:n] for b in blocks)",
+        "        some = [rng.integers(n, size=len(starts)) for _ in blocks]\n"
+        "        texts = (b[k].reshape(-1, *b.shape[2:])[:n] for b, k in zip(blocks, some))",
+    ),
+    "copies looked for on one side only": (
+        "helpers/memorisation.py",
+        "    neighbours = order[max(0, at - 1) : at + 1]",
+        "    neighbours = order[at : at + 1] or order[-1:]",
+    ),
+    "long copies cut short": (
+        "helpers/memorisation.py",
+        "        while lengths[i] == reach:  # all that was compared is there: compare more",
+        "        while lengths[i] > reach:",
+    ),
+    "stretches at the end of the text counted in": (
+        "helpers/memorisation.py",
+        "    complete = match_lengths(text, source)[: len(text) - length + 1]",
+        "    complete = match_lengths(text, source)",
+    ),
     "min-p relative to 1": (
         "helpers/sampling.py",
         "        p[p < min_p * p.max()] = 0",
@@ -127,6 +163,86 @@ FAULTS = {
         "helpers/sampling.py",
         "    if temperature == 0:\n        return np.eye(len(logits))[logits.argmax()]\n",
         "    temperature = temperature or 1.0\n",
+    ),
+    "attention sees the next character": (
+        "helpers/models.py",
+        "    return (distance >= 0) & (distance < context)",
+        "    return (distance >= -1) & (distance < context)",
+    ),
+    "attention's cache one position short": (
+        "helpers/models.py",
+        "            start = max(0, past + length - (context - 1))",
+        "            start = max(0, past + length - max(0, context - 2))",
+    ),
+    "rotary positions on the queries alone": (
+        "helpers/models.py",
+        "            rotate(keys, turns),\n",
+        "            keys,\n",
+    ),
+    "completions replaced by raw counts": (
+        "helpers/ngram.py",
+        "self._lower.append(self._table(codes, completions(codes, endings)))",
+        "self._lower.append(self._tables[k - 1])",
+    ),
+    "discounts not given back": (
+        "helpers/ngram.py",
+        "            given_back = np.add.reduceat(taken, starts)",
+        "            given_back = np.full(len(starts), 1e-9)",
+    ),
+    "the text's beginning is no predecessor": (
+        "helpers/ngram.py",
+        "            endings = np.append(longer % self.vocab_size**k, self._codes(ids[:k], k))",
+        "            endings = longer % self.vocab_size**k",
+    ),
+    "Witten-Bell counts the times, not the kinds": (
+        "helpers/ngram.py",
+        "given_back = ends - starts if",
+        "given_back = total if",
+    ),
+    "JAX: two gates swapped": (
+        "helpers/elsewhere.py",
+        "        i, f, g, o = jnp.split(sums, 4, axis=1)",
+        "        i, f, o, g = jnp.split(sums, 4, axis=1)",
+    ),
+    "JAX: no recurrent bias": (
+        "helpers/elsewhere.py",
+        'bias = params["recurrent.bias_ih_l0"] + params["recurrent.bias_hh_l0"]',
+        'bias = params["recurrent.bias_ih_l0"]',
+    ),
+    "JAX: logits of the last step only": (
+        "helpers/elsewhere.py",
+        "    hidden = hidden.swapaxes(0, 1)",
+        "    hidden = hidden[-1:].swapaxes(0, 1)",
+    ),
+    "Flax: two gates swapped": (
+        "helpers/elsewhere.py",
+        "in zip(GATES, rows_x, rows_h, biases, strict=True)",
+        'in zip("igfo", rows_x, rows_h, biases, strict=True)',
+    ),
+    "Flax: no recurrent bias": (
+        "helpers/elsewhere.py",
+        'biases = np.split(weights["recurrent.bias_ih_l0"] + weights["recurrent.bias_hh_l0"], 4)',
+        'biases = np.split(weights["recurrent.bias_ih_l0"], 4)',
+    ),
+    "Flax: logits of the last step only": (
+        "helpers/elsewhere.py",
+        "            return self.output(hidden), state",
+        "            return self.output(hidden[:, -1:]), state",
+    ),
+    "Keras: gates in another order": (
+        "helpers/elsewhere.py",
+        '        weights["recurrent.weight_ih_l0"].T,  # (E, 4H)',
+        '        np.roll(weights["recurrent.weight_ih_l0"].T, len(weights["output.weight"].T), 1),',
+    ),
+    "Keras: no recurrent bias": (
+        "helpers/elsewhere.py",
+        '        weights["recurrent.bias_ih_l0"] + weights["recurrent.bias_hh_l0"],  # (4H,)',
+        '        weights["recurrent.bias_ih_l0"],',
+    ),
+    "Keras: logits of the last step only": (
+        "helpers/elsewhere.py",
+        "layers.LSTM(self.hidden_size, return_sequences=True, return_state=True)",
+        "layers.LSTM(self.hidden_size, return_sequences=False, return_state=True)",
     ),
 }
 
