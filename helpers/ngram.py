@@ -1,24 +1,40 @@
-"""Counting: the n-gram model of characters. NumPy alone."""
+"""Counting: the n-gram model of characters, with three ways to smooth. NumPy alone."""
 
 from __future__ import annotations
 
 import numpy as np
 
-SMOOTHINGS = ("add-one",)
+SMOOTHINGS = ("kneser-ney", "witten-bell", "add-one")
 
 
 class NGram:
     """Next-character probabilities from counts of the ``order - 1`` characters before it.
 
-    Order 1 is character frequencies. Add-one (Laplace) smoothing gives each of the V
-    characters one count more than was seen. Where less text stands before a position than
-    the order looks at, the counts of the shorter context are used.
+    Every smoothing is a mixture: after a context that was counted, each character gets a
+    share for the times it was seen there, and what is left over goes to a simpler guess.
+    A context that was never counted leaves all to the simpler guess.
+
+    "add-one" (Laplace)  share N / (n + V); the simpler guess is 1 / V, the even one. That
+        is (N + 1) / (n + V): one count more for each of the V characters.
+    "witten-bell" (Witten and Bell 1991, method C)  share N / (n + k), where k different
+        characters have followed the context; the simpler guess is the same rule for the
+        context without its first character, and below order 1 the even guess.
+    "kneser-ney"  modified and interpolated (Chen and Goodman 1999). Share (N - D) / n; the
+        simpler guess again looks at one character less, and below order 1 is the even one.
+        In all but the longest context, N is not how often a run of characters came but how
+        many different characters stood before it (``completions``), and n is the sum of
+        these. D is one of the three ``discounts`` for N = 1, N = 2 and N of 3 or more.
+
+    The beginning of a text: where less text stands before a position than the order looks
+    at, the guess is that of the order that fits (the first character of a text is
+    followed by the guess of order 2). In counting completions, the beginning of the
+    counted text is one predecessor more, different from all characters.
 
     Called like every model of the book: ids (B, T), state -> logits (B, T, V), state;
     the logits are log-probabilities and the state is the last ``order - 1`` ids.
     """
 
-    def __init__(self, order, vocab_size, smoothing="add-one"):
+    def __init__(self, order, vocab_size, smoothing="kneser-ney"):
         if isinstance(order, bool) or int(order) != order or order < 1:
             raise ValueError(f"order must be a whole number of at least 1, not {order!r}")
         if smoothing not in SMOOTHINGS:
@@ -27,11 +43,13 @@ class NGram:
         if vocab_size**order >= 2**63:
             raise ValueError(f"order {order} with {vocab_size} characters is too large to count")
         self.order, self.vocab_size, self.smoothing = order, vocab_size, smoothing
-        self.counts = []  # counts[k]: sorted codes of the (k + 1)-grams seen, and how often
+        self.counts = []  # counts[k - 1]: sorted codes of the k-grams seen, and how often
+        self._tables = []  # _tables[length]: from the counts, for contexts of that length
+        self._lower = []  # the same from completions, where the context is not the longest
 
     def fit(self, ids):
         """Count all n-grams up to the order in ids (N,); returns self."""
-        ids = np.asarray(ids, dtype=np.int64)
+        ids = self._checked(ids)
         if len(ids) < self.order:
             raise ValueError(
                 f"a text of {len(ids)} characters is too short to count {self.order}-grams"
@@ -39,13 +57,20 @@ class NGram:
         self.counts = [
             np.unique(self._codes(ids, k), return_counts=True) for k in range(1, self.order + 1)
         ]
+        self._tables = [self._table(codes, times) for codes, times in self.counts]
+        self._lower = []
+        if self.smoothing == "kneser-ney":
+            for k in range(1, self.order):
+                codes, longer = self.counts[k - 1][0], self.counts[k][0]
+                endings = np.append(longer % self.vocab_size**k, self._codes(ids[:k], k))
+                self._lower.append(self._table(codes, completions(codes, endings)))
         return self
 
     def __call__(self, ids, state=None):
         """ids (B, T), state (B, up to order - 1) or None -> log-probabilities (B, T, V), state."""
         if not self.counts:
             raise RuntimeError("the n-gram has counted nothing yet: call fit(ids) first")
-        ids = np.asarray(ids, dtype=np.int64)
+        ids = self._checked(ids)
         past = ids[:, :0] if state is None else state  # (B, S)
         text = np.concatenate([past, ids], axis=1)  # (B, S + T)
         logits = np.empty((*ids.shape, self.vocab_size))
@@ -60,15 +85,46 @@ class NGram:
         for length in np.unique(lengths[first:]):
             at = first + np.flatnonzero(lengths[first:] == length)
             contexts = self._codes(row, length)[at - length + 1]  # those that end at `at`
-            out[at - first] = self._smoothed(contexts, length)
+            out[at - first] = np.log(self._probabilities(contexts, length))
 
-    def _smoothed(self, contexts, length):
-        """Codes of contexts of that length (n,) -> log-probabilities (n, V)."""
-        codes = contexts[:, None] * self.vocab_size + np.arange(self.vocab_size)  # (n, V)
-        seen, times = self.counts[length]
-        at = np.searchsorted(seen, codes).clip(max=len(seen) - 1)
-        counts = np.where(seen[at] == codes, times[at], 0) + 1.0
-        return np.log(counts / counts.sum(axis=1, keepdims=True))
+    def _probabilities(self, contexts, length):
+        """Codes of contexts of that length (n,) -> probabilities (n, V)."""
+        p = np.full((len(contexts), self.vocab_size), 1 / self.vocab_size)
+        for shorter, table in self._mixed(length):
+            table.mix_into(p, contexts % self.vocab_size**shorter)
+        return p
+
+    def _mixed(self, length):
+        """What is mixed for a context of that length, from the shortest: (length, table)."""
+        if self.smoothing == "add-one":
+            return [(length, self._tables[length])]
+        below = self._lower if self.smoothing == "kneser-ney" else self._tables
+        return list(enumerate([*below[:length], self._tables[length]]))
+
+    def _table(self, codes, counts):
+        """The smoothing's shares for runs of characters (K,) that were counted (K,) times."""
+        contexts, starts = np.unique(codes // self.vocab_size, return_index=True)  # (M,)
+        ends = np.append(starts[1:], len(codes))
+        total = np.add.reduceat(counts, starts)  # n of each context
+        if self.smoothing == "kneser-ney":
+            taken = discounts(counts)[np.minimum(counts, 3)]  # from each count
+            given_back = np.add.reduceat(taken, starts)
+        else:
+            taken = 0.0
+            given_back = ends - starts if self.smoothing == "witten-bell" else self.vocab_size
+            total = total + given_back
+        share = (counts - taken) / np.repeat(total, ends - starts)
+        return _Table(contexts, starts, ends, codes % self.vocab_size, share, given_back / total)
+
+    def _checked(self, ids):
+        """The ids as an array of integers, refused if one is not below the vocabulary's size."""
+        ids = np.asarray(ids, dtype=np.int64)
+        if ids.size and not 0 <= ids.min() <= ids.max() < self.vocab_size:
+            raise ValueError(
+                f"ids must lie between 0 and {self.vocab_size - 1}, the vocabulary's last; "
+                f"found {ids.min()} to {ids.max()}"
+            )
+        return ids
 
     def _codes(self, ids, k):
         """Each run of k ids as one number in base V: (N,) -> (N - k + 1,); zeros for k = 0."""
@@ -76,3 +132,59 @@ class NGram:
             return np.zeros(len(ids) + 1, dtype=np.int64)
         windows = np.lib.stride_tricks.sliding_window_view(ids, k)  # (N - k + 1, k)
         return windows @ (self.vocab_size ** np.arange(k - 1, -1, -1, dtype=np.int64))
+
+
+class _Table:
+    """For M contexts: their followers lie from ``starts`` to ``ends`` among K, each with
+    a share; ``rest`` is what is left over for the simpler guess, so that all sum to one."""
+
+    def __init__(self, contexts, starts, ends, followers, share, rest):
+        self.contexts, self.starts, self.ends, self.rest = contexts, starts, ends, rest  # (M,)
+        self.followers, self.share = followers, share  # (K,)
+
+    def mix_into(self, p, contexts):
+        """Mix the shares into the simpler guess p (n, V), in place, where contexts (n,) are known.
+
+        The work and the memory grow with the followers that were seen, not with V.
+        """
+        at = np.searchsorted(self.contexts, contexts).clip(max=len(self.contexts) - 1)
+        rows = np.flatnonzero(self.contexts[at] == contexts)
+        at = at[rows]
+        p[rows] *= self.rest[at, None]
+        sizes = self.ends[at] - self.starts[at]
+        # For each row in turn the places starts, starts + 1, ... ends - 1.
+        places = np.arange(sizes.sum()) + np.repeat(self.ends[at] - sizes.cumsum(), sizes)
+        p[np.repeat(rows, sizes), self.followers[places]] += self.share[places]
+
+
+def completions(codes, endings):
+    """How many different characters stood before each run of k characters: (K,), 1 or more.
+
+    codes (K,) of all k-grams, sorted; endings: the code of the last k characters of each
+    different (k + 1)-gram, and the k-gram at the beginning of the text, before which there
+    is the beginning itself.
+    """
+    return np.bincount(np.searchsorted(codes, endings), minlength=len(codes))
+
+
+def discounts(counts):
+    """What is taken from a count of 0, 1, 2 and 3 or more: (4,), from counts (K,) above 0.
+
+    With n1, n2, n3, n4 for the number of counts that are 1, 2, 3, 4, and
+    Y = n1 / (n1 + 2 n2), Chen and Goodman (1999) take
+
+        1 - 2 Y n2 / n1,    2 - 3 Y n3 / n2,    3 - 4 Y n4 / n3.
+
+    None of them can be above the count that it is taken from. If one of the four numbers is
+    zero, or a discount comes out at 0 or below, all three are Y, the single discount of Ney,
+    Essen and Kneser (1994). If n1 or n2 is zero, Y says nothing, and all three are 0.5.
+    """
+    n1, n2, n3, n4 = np.bincount(counts, minlength=5)[1:5].tolist()
+    if not (n1 and n2):
+        return np.array([0, 0.5, 0.5, 0.5])
+    y = n1 / (n1 + 2 * n2)
+    if n3 and n4:
+        three = [1 - 2 * y * n2 / n1, 2 - 3 * y * n3 / n2, 3 - 4 * y * n4 / n3]
+        if min(three) > 0:
+            return np.array([0, *three])
+    return np.array([0, y, y, y])

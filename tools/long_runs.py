@@ -12,9 +12,12 @@ import argparse
 import copy
 import datetime
 import hashlib
+import itertools
 import json
+import math
 import os
 import platform
+import re
 import sys
 import time
 from functools import partial
@@ -26,50 +29,141 @@ sys.path.insert(0, str(ROOT))
 
 import numpy as np  # noqa: E402
 import torch  # noqa: E402
+from torch.nn import functional as F  # noqa: E402
 
 from helpers.corpus import SOURCES, load_corpus  # noqa: E402
-from helpers.models import CharRNN, count_parameters  # noqa: E402
+from helpers.models import CharRNN, CharTransformer, count_parameters  # noqa: E402
+from helpers.ngram import NGram  # noqa: E402
 from helpers.sampling import generate  # noqa: E402
-from helpers.training import evaluate, fit  # noqa: E402
+from helpers.statistics import block_bootstrap  # noqa: E402
+from helpers.training import (  # noqa: E402
+    batches_per_epoch,
+    character_losses,
+    epoch_batches,
+    evaluate,
+    fit,
+    train_step,
+    warm_up_and_decay,
+)
 
 RESULTS = ROOT / "data" / "results"
 CODE = ("helpers/corpus.py", "helpers/models.py", "helpers/training.py")
 FIRST = 20  # losses of each run that a test repeats
 
 
-def train(cell, corpus, seed, epochs=10, steps=None, bias=0, val=True):
+# A Transformer with the parameters of the reference LSTM, within 2 %, and so for the others.
+TRANSFORMER = {"embed_size": 60, "num_heads": 3, "num_layers": 2, "context": 50}
+REFERENCE = {"rnn": {}, "lstm": {}, "gru": {}, "transformer": TRANSFORMER}
+EQUAL = {
+    "rnn": {"hidden_size": 257},
+    "lstm": {},
+    "gru": {"hidden_size": 149},
+    "transformer": TRANSFORMER,
+}
+BLOCK = 200  # characters; held-out losses are stored as means over blocks of so many
+
+
+def build(cell, vocab_size, seed, **sizes):
+    """A model of the named architecture whose first weights are fixed by ``seed``."""
+    torch.manual_seed(seed)
+    if cell == "transformer":
+        return CharTransformer(vocab_size, **sizes)
+    return CharRNN(vocab_size, cell=cell, **sizes)
+
+
+def train(
+    cell, corpus, seed, epochs=10, steps=None, bias=0, val=True, callback=None, sizes=None,
+    choosing=False,
+):  # fmt: skip
     """One model by the reference recipe: the start is fixed by ``seed``, and so is the order.
 
-    ``bias`` opens the forget gates of an LSTM before training.
+    ``bias`` opens the forget gates of an LSTM before training. With ``choosing``, the last
+    tenth of the training part takes the place of the held-out text.
     """
     source = load_corpus(corpus)
     train_ids, val_ids = source.split()
-    torch.manual_seed(seed)
-    model = CharRNN(len(source.vocab), cell=cell)
+    if choosing:
+        cut = int(0.9 * len(train_ids))
+        train_ids, val_ids = train_ids[:cut], train_ids[cut:]
+    model = build(cell, len(source.vocab), seed, **(sizes or {}))
     if bias:
         open_forget_gate(model, bias)
     history = fit(
-        model, train_ids, val_ids if val else None, epochs, steps, seed=seed, device="cpu"
-    )
+        model, train_ids, val_ids if val else None, epochs, steps, seed=seed, device="cpu",
+        callback=callback,
+    )  # fmt: skip
     return model, history
 
 
-def curves(corpus="shakespeare", cells=("rnn", "lstm", "gru"), seeds=(0, 1, 2, 3, 4), epochs=30):
-    """Training and held-out loss after each epoch of the reference recipe, over seeds."""
+def curves(sizes=REFERENCE, corpus="shakespeare", seeds=(0, 1, 2, 3, 4), epochs=30, looks=(10, 20)):
+    """Training and held-out loss after each epoch of the reference recipe, over seeds.
+
+    After the epochs in ``looks``, and the last, also the held-out loss by windows of 50, and
+    the loss along the held-out text.
+    """
+    _, held_out = load_corpus(corpus).split()
     runs = []
     for seed in seeds:
-        for cell in cells:
-            model, history = train(cell, corpus, seed, epochs)
-            runs.append(
-                {
-                    "cell": cell,
-                    "seed": seed,
-                    "parameters": count_parameters(model),
-                    **losses_of(history),
-                }
-            )
+        for cell in sizes:
+            seen = {}
+
+            def look(epoch, model, history, seen=seen):
+                if epoch in (*looks, epochs):
+                    by_window = evaluate(model, held_out, window=50)
+                    seen[epoch] = {"window_loss": round(by_window, 6), **blocks(model, held_out)}
+
+            model, history = train(cell, corpus, seed, epochs, callback=look, sizes=sizes[cell])
+            run = {"cell": cell, "seed": seed, "sizes": sizes[cell]}
+            run |= {"parameters": count_parameters(model), **losses_of(history), "at": seen}
+            runs.append(run)
             print(f"  {cell}, seed {seed}: held-out {history.val_loss[-1]:.4f}", flush=True)
+    return {"corpus": corpus, "epochs": epochs, "block": BLOCK, "runs": runs}
+
+
+def choosing(corpus="shakespeare", seeds=(0, 1, 2), epochs=30):
+    """The same curves without the held-out text: how many epochs does the choosing part want?"""
+    runs = []
+    for condition, kinds in (("reference", REFERENCE), ("equal-parameters", EQUAL)):
+        for cell, sizes in kinds.items():
+            if condition == "equal-parameters" and sizes == REFERENCE[cell]:
+                continue  # it is the reference already
+            for seed in seeds:
+                _, history = train(cell, corpus, seed, epochs, sizes=sizes, choosing=True)
+                run = {"condition": condition, "cell": cell, "seed": seed, "sizes": sizes}
+                runs.append(run | {"choosing": True} | losses_of(history))
+                print(f"  {condition} {cell}, {seed}: {min(history.val_loss):.4f}", flush=True)
     return {"corpus": corpus, "epochs": epochs, "runs": runs}
+
+
+def blocks(model, ids):
+    """Mean loss of each block of ids, one stream; what is left over at the end is dropped."""
+    losses = character_losses(model, ids)
+    whole = losses[: len(losses) // BLOCK * BLOCK].reshape(-1, BLOCK)
+    return {"blocks": [round(x, 4) for x in whole.mean(axis=1)]}
+
+
+def pace(corpus="shakespeare", rounds=9, updates=10):
+    """Seconds of processor time for an update, the models taking turns, on one thread."""
+    train_ids, _ = load_corpus(corpus).split()
+    vocab_size = len(load_corpus(corpus).vocab)
+    wanted = [("reference", cell, sizes) for cell, sizes in REFERENCE.items()]
+    wanted += [("equal-parameters", cell, sizes) for cell, sizes in EQUAL.items() if sizes]
+    runs = [
+        {"condition": condition, "cell": cell, "seed": 0, "sizes": sizes, "cpu_seconds": []}
+        for condition, cell, sizes in wanted
+        if (condition, cell) != ("equal-parameters", "transformer")
+    ]
+    for turn in range(rounds + 1):
+        for run in runs:
+            model = build(run["cell"], vocab_size, run["seed"], **run["sizes"])
+            started = time.process_time()
+            history = fit(model, train_ids, steps=max(updates, FIRST), seed=0, device="cpu")
+            if turn:  # the first turn is for warming up
+                took = (time.process_time() - started) / len(history.step_loss)
+                run["cpu_seconds"].append(round(took, 5))
+            run["first_losses"] = [round(x, 6) for x in history.step_loss[:FIRST]]
+    per_epoch = batches_per_epoch(len(train_ids), 50, 64)
+    return {"corpus": corpus, "updates_per_epoch": per_epoch, "runs": runs}
 
 
 def open_forget_gate(model, bias):
@@ -103,8 +197,10 @@ def recall_batch(size, gap, generator):
 
 def train_recall(cell, gap, seed, bias=0, updates=1000):
     """Train on recall: (share of 512 new questions answered, losses as it went)."""
-    torch.manual_seed(seed)
-    model = CharRNN(LETTERS + 1, embed_size=16, hidden_size=64, cell=cell)
+    sizes = {"embed_size": 16, "hidden_size": 64}
+    if cell == "transformer":
+        sizes = {"embed_size": 32, "num_heads": 2, "num_layers": 2, "context": 64}
+    model = build(cell, LETTERS + 1, seed, **sizes)
     if bias:
         open_forget_gate(model, bias)
     optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
@@ -124,11 +220,14 @@ def train_recall(cell, gap, seed, bias=0, updates=1000):
     return (answers == y).float().mean().item(), losses
 
 
-def recall(gaps=(5, 20, 50), seeds=(0, 1, 2, 3, 4)):
+REMEMBERING = (("rnn", 0), ("lstm", 0), ("lstm", 3), ("gru", 0))  # architecture, forget bias
+
+
+def recall(learners=REMEMBERING, gaps=(5, 20, 50), seeds=(0, 1, 2, 3, 4)):
     """Recall after so many characters, for each architecture and an LSTM with open gates."""
     runs = []
     for gap in gaps:
-        for cell, bias in (("rnn", 0), ("lstm", 0), ("lstm", 3), ("gru", 0)):
+        for cell, bias in learners:
             for seed in seeds:
                 share, losses = train_recall(cell, gap, seed, bias)
                 run = {"cell": cell, "bias": bias, "gap": gap, "seed": seed, "recalled": share}
@@ -155,6 +254,25 @@ def train_larger(corpus, steps, callback=None):
     return model, history
 
 
+class Watch:
+    """A callback for ``fit``: validation loss now and then, and the best weights kept."""
+
+    def __init__(self, validation, every):
+        self.validation, self.every, self.curve = validation, every, []
+        self.best = {"validation": float("inf")}
+
+    def __call__(self, epoch, model, history):
+        done = len(history.step_loss)
+        if done < self.every * (len(self.curve) + 1):
+            return
+        recent = history.step_loss[self.curve[-1]["step"] if self.curve else 0 :]
+        losses = {"train": np.mean(recent), "validation": evaluate(model, self.validation)}
+        row = {"step": done} | {name: round(float(v), 6) for name, v in losses.items()}
+        self.curve.append(row)
+        if row["validation"] < self.best["validation"]:
+            self.best = row | {"weights": copy.deepcopy(model.state_dict())}
+
+
 def larger(corpus="shakespeare", steps=5000, points=40):
     """The larger model with its losses as it goes, judged once on the held-out text.
 
@@ -163,33 +281,20 @@ def larger(corpus="shakespeare", steps=5000, points=40):
     """
     source = load_corpus(corpus)
     train_ids, held_out = source.split()
-    validation = train_ids[int(0.9 * len(train_ids)) :]
-    curve, best = [], {"validation": float("inf")}
-
-    def score(epoch, model, history):
-        done = len(history.step_loss)
-        if done < steps * (len(curve) + 1) / points:
-            return
-        recent = history.step_loss[curve[-1]["step"] if curve else 0 :]
-        row = {"step": done, "train": np.mean(recent), "validation": evaluate(model, validation)}
-        curve.append({k: round(float(v), 6) for k, v in row.items()} | {"step": done})
-        if row["validation"] < best["validation"]:
-            best.update(row, weights=copy.deepcopy(model.state_dict()))
-        print(f"  step {done}: {row['train']:.4f} {row['validation']:.4f}", flush=True)
-
+    watch = Watch(train_ids[int(0.9 * len(train_ids)) :], steps / points)
     started = time.process_time()
-    model, history = train_larger(source, steps, score)
+    model, history = train_larger(source, steps, watch)
     run = {
         "cell": "lstm",
         "seed": 0,
         "parameters": count_parameters(model),
         "cpu_seconds": round(time.process_time() - started),
-        "curve": curve,
+        "curve": watch.curve,
         "last": judge(model, source, held_out) | {"step": steps},
         "first_losses": [round(x, 6) for x in history.step_loss[:FIRST]],
     }
-    model.load_state_dict(best["weights"])
-    run["best"] = judge(model, source, held_out) | {"step": best["step"]}
+    model.load_state_dict(watch.best["weights"])
+    run["best"] = judge(model, source, held_out) | {"step": watch.best["step"]}
     return {"corpus": corpus, "model": LARGER, "recipe": LARGER_RECIPE, "runs": [run]}
 
 
@@ -201,32 +306,258 @@ def judge(model, corpus, held_out):
     }
 
 
+# How much text does a network need, and when does it overtake counting?
+ORDERS = range(1, 8)
+
+
+def train_amount(cell, corpus, amount, seed, steps, callback=None):
+    """The reference recipe on the last ``amount`` characters of the training part."""
+    source = load_corpus(corpus)
+    text = source.split()[0][-amount:]
+    model = build(cell, len(source.vocab), seed, **REFERENCE[cell])
+    history = fit(
+        model, text[: int(0.9 * amount)], steps=steps, seed=seed, device="cpu", callback=callback
+    )
+    return model, history
+
+
+def count_amount(corpus, amount):
+    """The n-gram of the order and smoothing that the last tenth of the text prefers."""
+    source = load_corpus(corpus)
+    train_ids, held_out = source.split()
+    text, cut = train_ids[-amount:], int(0.9 * amount)
+    models = [
+        NGram(order, len(source.vocab), smoothing).fit(text[:cut])
+        for order in ORDERS
+        for smoothing in ("kneser-ney", "witten-bell")
+    ]
+    best = min(models, key=lambda model: evaluate(model, text[cut:]))
+    names = {"amount": amount, "order": best.order, "smoothing": best.smoothing}
+    return names | {"held_out": round(evaluate(best, held_out), 6)}
+
+
+def amount(corpus="shakespeare", parts=(32, 16, 8, 4, 2, 1), seeds=(0, 1, 2), steps=1500):
+    """Held-out loss against the amount of training text, for counting and for networks.
+
+    Of each text the last tenth decides, which order an n-gram has and which moment of its
+    training a network is judged at; the other nine tenths are counted, or trained on. All
+    of the text is given ``steps`` updates, a quarter of it half as many, and so on.
+    """
+    train_ids, held_out = load_corpus(corpus).split()
+    counted, runs = [], []
+    for part in parts:
+        size, updates = len(train_ids) // part, round(steps / math.sqrt(part))
+        counted.append(count_amount(corpus, size))
+        print(f"  {size} characters, n-gram: {counted[-1]['held_out']:.4f}", flush=True)
+        for cell in ("rnn", "lstm", "transformer"):
+            for seed in seeds:
+                watch = Watch(train_ids[-size:][int(0.9 * size) :], updates / 30)
+                model, history = train_amount(cell, corpus, size, seed, updates, watch)
+                model.load_state_dict(watch.best["weights"])
+                run = {"cell": cell, "seed": seed, "amount": size, "step": watch.best["step"]}
+                run["held_out"] = round(evaluate(model, held_out), 6)
+                run["first_losses"] = [round(x, 6) for x in history.step_loss[:FIRST]]
+                runs.append(run)
+                print(f"  {size}, {cell}, {seed}: {run['held_out']:.4f}", flush=True)
+    return {"corpus": corpus, "steps": steps, "counted": counted, "runs": runs}
+
+
+# Three minutes on two cores. Size and rate were chosen on the last tenth of the training part.
+QUICK = {"embed_size": 64, "hidden_size": 320, "cell": "lstm"}
+QUICK_RECIPE = {"seq_len": 64, "batch_size": 32, "windows": "stream", "clip": 1.0}
+QUICK_STEPS = 2800
+
+
+def train_quick(corpus, steps, callback=None):
+    """An LSTM with its state carried, the learning rate falling to zero over QUICK_STEPS."""
+    train_ids, _ = corpus.split()
+    torch.manual_seed(0)
+    model = CharRNN(len(corpus.vocab), **QUICK)
+    adam = torch.optim.Adam(model.parameters(), lr=5e-3, betas=(0.9, 0.99), fused=True)
+    history = fit(
+        model, train_ids, steps=steps, seed=0, device="cpu", optimizer=adam, callback=callback,
+        schedule=lambda share: warm_up_and_decay(share * steps / QUICK_STEPS), **QUICK_RECIPE,
+    )  # fmt: skip
+    return model, history
+
+
+def quick(corpus="tinyshakespeare"):
+    """The loss that three minutes of training reach on two cores, held out and as one stream."""
+    torch.set_num_threads(2)
+    source = load_corpus(corpus)
+    _, held_out = source.split()
+    started = time.process_time()
+    model, history = train_quick(source, QUICK_STEPS)
+    run = {
+        "cell": "lstm",
+        "seed": 0,
+        "parameters": count_parameters(model),
+        "cpu_seconds": round(time.process_time() - started),
+        "seconds": round(history.seconds),
+        "train": round(float(np.mean(history.step_loss[-200:])), 6),
+        "window_loss": round(evaluate(model, held_out, window=50), 6),
+        **judge(model, source, held_out),
+        "first_losses": [round(x, 6) for x in history.step_loss[:FIRST]],
+    }
+    return {"corpus": corpus, "model": QUICK, "recipe": QUICK_RECIPE, "runs": [run]}
+
+
+# Carrying the state from batch to batch: windows in which order, of which length?
+CHARACTERS = 3200  # in the batch of each update, whatever the length of its windows
+CARRYING = [
+    ("lstm", length, *way) for length in (50, 10) for way in (("disjoint", False), ("stream", True))
+]
+CONTROLS = [("lstm", 50, "stream", False), ("lstm", 10, "stream", False)]  # the order alone
+CONTROLS += [("lstm", 10, "disjoint", True)]  # carried to where it does not belong
+CONTROLS += [("rnn", 10, "disjoint", False), ("rnn", 10, "stream", True)]
+SHIFTED = [("lstm", length, "shifted", True) for length in (50, 10)]
+SHIFTED_CONTROLS = [("lstm", length, "shifted", False) for length in (50, 10)]
+AFTER = (1, 2, 4, 8, 16, 32, 64, 128, 256)  # characters read before one is predicted
+FURTHER, STRIDE = 200, 8  # shuffled characters before those; every eighth place of the text
+
+
+def train_carrying(run, corpus, epochs=1, steps=None, callback=None):
+    """The reference recipe with the order of the windows and the state as ``run`` has them.
+
+    Returns the model, each update's loss, and seconds of processor time without ``callback``.
+    """
+    source = load_corpus(corpus)
+    text = torch.as_tensor(source.split()[0])
+    model = build(run["cell"], len(source.vocab), run["seed"])
+    optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
+    order = torch.Generator().manual_seed(run["seed"])
+    length, losses, seconds = run["seq_len"], [], 0.0
+    for epoch in range(1, epochs + 1):
+        started, state = time.process_time(), None
+        windows, turned = run["windows"], text
+        if windows == "shifted":  # the text as a circle, read from a new place in each epoch
+            place = torch.randint(len(text), (), generator=order).item()
+            windows, turned = "stream", text.roll(-place)
+        batches = epoch_batches(turned, length, CHARACTERS // length, windows, order)
+        for x, y in itertools.islice(batches, steps):
+            state = state if run["carry"] else None
+            loss, _, state = train_step(model, x, y, optimizer, state=state)
+            losses.append(loss)
+        seconds += time.process_time() - started
+        if callback is not None:
+            callback(epoch, model)
+    return model, losses, seconds
+
+
+def carrying_state(
+    main=CARRYING, controls=CONTROLS, corpus="shakespeare", seeds=range(5), epochs=30, every=5
+):
+    """Windows shuffled or in order, the state dropped or carried; each scored both ways.
+
+    The useful context is measured for the two ways that make sense. The controls have the
+    first three seeds.
+    """
+    held_out = load_corpus(corpus).split()[1]
+    runs = []
+    for seed in seeds:
+        for cell, length, windows, carry in main + (controls if seed in seeds[:3] else []):
+            run = {"cell": cell, "seq_len": length, "windows": windows, "carry": carry}
+            run |= {"seed": seed, "stream_loss": [], "window_loss": []}
+
+            def look(epoch, model, run=run):
+                if epoch % every == 0:
+                    run["stream_loss"].append(round(evaluate(model, held_out), 6))
+                    run["window_loss"].append(round(evaluate(model, held_out, window=50), 6))
+
+            model, losses, cpu_seconds = train_carrying(run, corpus, epochs, callback=look)
+            by_epoch = np.reshape(losses, (epochs, -1)).mean(axis=1)
+            run["train_loss"] = [round(x, 6) for x in by_epoch]
+            run["cpu_seconds"] = round(cpu_seconds, 2)
+            if carry == (windows != "disjoint"):
+                run["context"] = useful_context(model, held_out)
+            run["first_losses"] = [round(x, 6) for x in losses[:FIRST]]
+            runs.append(run)
+            both = f"{run['stream_loss'][-1]:.4f}, by windows {run['window_loss'][-1]:.4f}"
+            print(f"  {cell}, {length}, {windows}, {carry}, seed {seed}: {both}", flush=True)
+    return {
+        "corpus": corpus,
+        "epochs": list(range(every, epochs + 1, every)),
+        "characters": CHARACTERS,
+        "after": AFTER,
+        "block": BLOCK,
+        "runs": runs,
+    }
+
+
+def useful_context(model, ids):
+    """What it costs if nothing, or shuffled text, came before the last so many characters.
+
+    For each number in AFTER: nats more than with the whole text before, as (mean, low, high)
+    of a block bootstrap over the held-out text.
+    """
+    ids = torch.as_tensor(ids)
+    places = torch.arange(FURTHER, len(ids) - max(AFTER), STRIDE)[:, None]
+    mixed = torch.rand(len(places), FURTHER, generator=torch.Generator().manual_seed(0)).argsort(1)
+    starts = {"nothing": None, "shuffled": ids[places - FURTHER + mixed]}
+    at = torch.tensor(AFTER)
+    whole = character_losses(model, ids.numpy())[(places + at - 1).numpy()]
+    found = {}
+    for name, before in starts.items():
+        losses = []
+        for rows in torch.arange(len(places)).split(500):
+            read, targets = ids[places[rows] + torch.arange(at[-1])], ids[places[rows] + at]
+            with torch.no_grad():
+                state = None
+                if before is not None:
+                    _, state = model.recurrent(model.embedding(before[rows]))
+                h, _ = model.recurrent(model.embedding(read), state)  # (B, T, H)
+                logits = model.output(h[:, at - 1])  # (B, len(AFTER), V)
+            losses.append(F.cross_entropy(logits.transpose(1, 2), targets, reduction="none"))
+        more = torch.cat(losses).numpy() - whole
+        found[name] = [
+            [round(x, 5) for x in block_bootstrap(np.mean, column, block=BLOCK // STRIDE)]
+            for column in more.T
+        ]
+    return found
+
+
 def losses_of(history):
     """What is stored of a ``History``."""
     kept = {"train_loss": history.train_loss, "val_loss": history.val_loss}
     kept["first_losses"] = history.step_loss[:FIRST]
     rounded = {name: [round(x, 6) for x in values] for name, values in kept.items()}
-    return rounded | {"seconds": round(history.seconds, 2)}
+    return rounded
 
 
 RUNS = {
     "curves": curves,
+    "equal-parameters": partial(curves, {cell: EQUAL[cell] for cell in ("rnn", "gru")}),
+    "choosing": choosing,
+    "pace": pace,
+    "amount-shakespeare": amount,
+    "amount-tinyshakespeare": partial(amount, "tinyshakespeare", (64, 8, 1), (0,), 2500),
     "forget-bias": forget_bias,
     "recall": recall,
+    "recall-transformer": partial(recall, (("transformer", 0),)),
     "larger-shakespeare": larger,
     "larger-tinyshakespeare": partial(larger, "tinyshakespeare"),
+    "quick-tinyshakespeare": quick,
+    "carrying-state": carrying_state,
+    "carrying-state-shifted": partial(carrying_state, SHIFTED, SHIFTED_CONTROLS),
 }
 
 
 def repeat(name, run, corpus):
     """The first losses of one stored run, computed again; what a test compares."""
-    if name == "recall":
+    if name.startswith("recall"):
         return train_recall(run["cell"], run["gap"], run["seed"], run["bias"], FIRST)[1]
+    if name.startswith("carrying-state"):
+        return train_carrying(run, corpus, steps=FIRST)[1]
     if name.startswith("larger"):
         _, history = train_larger(load_corpus(corpus), FIRST)
+    elif name.startswith("amount"):
+        _, history = train_amount(run["cell"], corpus, run["amount"], run["seed"], FIRST)
+    elif name.startswith("quick"):
+        _, history = train_quick(load_corpus(corpus), FIRST)
     else:
-        bias = run.get("bias", 0)
-        _, history = train(run["cell"], corpus, run["seed"], steps=FIRST, bias=bias, val=False)
+        more = {"bias": run.get("bias", 0), "sizes": run.get("sizes"), "val": False}
+        more["choosing"] = run.get("choosing", False)
+        _, history = train(run["cell"], corpus, run["seed"], steps=FIRST, **more)
     return history.step_loss
 
 
@@ -251,8 +582,15 @@ def store(name):
     }
     RESULTS.mkdir(exist_ok=True)
     unfinished = RESULTS / f"{name}.part"
-    unfinished.write_text(json.dumps(record, indent=1) + "\n")
+    unfinished.write_text(in_lines(record) + "\n")
     unfinished.replace(RESULTS / f"{name}.json")
+
+
+def in_lines(record):
+    """JSON with a line for each entry, but lists of numbers in one line each."""
+    numbers = re.compile(r"\[\s+(-?\d[^][{}\"]*?)\s+\]")
+    text = json.dumps(record, indent=1)
+    return numbers.sub(lambda found: "[" + " ".join(found[1].split()) + "]", text)
 
 
 def sha256(path):
