@@ -5,10 +5,12 @@ WORKERS ?= 2
 VENV    := .venv
 BIN     := $(VENV)/bin
 READY   := $(VENV)/.ready
+# What the chapter on other frameworks needs; leave it out with: make test FRAMEWORKS=
+FRAMEWORKS := $(VENV)/.frameworks
 # For PyTorch's CPU build on Linux: make book TORCH_INDEX=https://download.pytorch.org/whl/cpu
 TORCH_INDEX ?=
 
-.PHONY: help book test serve lab execute results faults lint clean
+.PHONY: help book frameworks test serve lab execute results faults lint clean
 
 help: ## this list
 	@echo "make TARGET, where TARGET is one of"
@@ -25,26 +27,33 @@ $(READY): requirements.txt
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
 	@touch $@
 
+$(VENV)/.frameworks: $(READY) requirements-frameworks.txt
+	@echo "Installing JAX, Flax and Keras into $(VENV) (about 0.7 GB, once) ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt -r requirements-frameworks.txt
+	@touch $@
+
 book: $(READY) ## build the site into _build/html; Sphinx warnings are errors
 	$(BIN)/jupyter-book build . -W -n --keep-going
 	@echo "Open _build/html/index.html, or run: make serve"
 
-test: $(READY) ## compute every stored output again and compare; run the helpers' tests
+test: $(READY) $(FRAMEWORKS) ## compute every stored output again and compare; run the helpers' tests
 	$(BIN)/python -m pytest --nbval -n $(WORKERS) --dist loadscope
 
 serve: book ## build, then serve at http://localhost:8000
 	$(BIN)/python -m http.server 8000 --bind 127.0.0.1 --directory _build/html
 
+frameworks: $(VENV)/.frameworks ## install JAX, Flax and Keras, which one chapter needs
+
 lab: $(READY) ## open the notebooks in JupyterLab
 	$(BIN)/jupyter lab chapters
 
-execute: $(READY) ## run every notebook from the top and store its outputs
+execute: $(READY) $(FRAMEWORKS) ## run every notebook from the top and store its outputs
 	$(BIN)/python tools/execute.py
 
-results: $(READY) ## repeat the long runs in data/results (about two hours)
+results: $(READY) ## repeat the long runs in data/results (about four hours)
 	$(BIN)/python tools/long_runs.py --all
 
-faults: $(READY) ## plant known faults one at a time and see that the tests catch them
+faults: $(READY) $(FRAMEWORKS) ## plant known faults one at a time and see that the tests catch them
 	$(BIN)/python tools/plant_faults.py
 
 lint: $(READY) ## style of the Python files

@@ -4,10 +4,15 @@ A cell whose metadata carries the tag ``nbval-rtol=1e-3`` is compared so: words,
 numbers, exactly; each decimal number within that relative difference (or the last printed
 digit, whichever is more). Cells without the tag are compared to the letter. Pictures are
 not compared; a hidden cell after each prints the numbers that it draws.
+
+The chapter on other frameworks is skipped where they are not installed.
 """
 
+import importlib.util
 import os
 import re
+import tempfile
+from pathlib import Path
 
 # Before any import of torch, here and in the notebooks' kernels, which inherit these.
 os.environ.setdefault("CHARBOOK_DEVICE", "cpu")
@@ -15,7 +20,10 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # threads that spin stall a busy machine
 os.environ.setdefault("TQDM_DISABLE", "1")  # a progress bar would be an output
 os.environ.pop("PYTHONWARNINGS", None)
+# Keras reads its settings there and would write them into the reader's home.
+os.environ.setdefault("KERAS_HOME", str(Path(tempfile.gettempdir()) / "charbook-keras"))
 
+import pytest
 from nbval.plugin import IPyNbCell
 
 DECIMAL = re.compile(r"-?\d+\.\d+(?:e[-+]?\d+)?|-?\d+e[-+]?\d+")
@@ -78,3 +86,13 @@ def sanitize(cell, output):
 
 
 IPyNbCell.sanitize = sanitize
+
+
+def pytest_collection_modifyitems(items):
+    """Skip the cells of the one chapter whose packages not everybody has installed."""
+    missing = [n for n in ("jax", "flax", "optax", "keras") if not importlib.util.find_spec(n)]
+    if missing:
+        reason = f"{', '.join(missing)} not installed: pip install -r requirements-frameworks.txt"
+        for item in items:
+            if item.path.name == "elsewhere.ipynb":
+                item.add_marker(pytest.mark.skip(reason=reason))

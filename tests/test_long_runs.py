@@ -9,6 +9,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tools"))
+import ledger_runs  # noqa: E402
 import long_runs  # noqa: E402
 
 RESULTS = {p.stem: json.loads(p.read_text()) for p in (ROOT / "data/results").glob("*.json")}
@@ -26,13 +27,16 @@ def test_every_result_that_a_chapter_reads_is_stored_and_can_be_made_again():
         n for p in notebooks for n in re.findall(r"data/results/([\w-]+)\.json", p.read_text())
     }
     assert named <= set(RESULTS)
-    assert set(RESULTS) <= {*long_runs.RUNS, "chapter-seconds"}
+    assert set(RESULTS) <= {*long_runs.RUNS, "ledger", "chapter-seconds"}
 
 
 @pytest.mark.parametrize(("name", "run"), RUNS)
 def test_the_first_losses_come_out_again(name, run):
     try:
-        losses = long_runs.repeat(name, run, RESULTS[name]["corpus"])
+        if name == "ledger":
+            losses = ledger_runs.repeat(run)
+        else:
+            losses = long_runs.repeat(name, run, RESULTS[name]["corpus"])
     except ConnectionError as error:
         pytest.skip(f"its corpus cannot be had here: {error}")
     message = f"{name} was made by other code: run `{RESULTS[name]['command']}` again"
