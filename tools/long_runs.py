@@ -362,6 +362,34 @@ def amount(corpus="shakespeare", parts=(32, 16, 8, 4, 2, 1), seeds=(0, 1, 2), st
     return {"corpus": corpus, "steps": steps, "counted": counted, "runs": runs}
 
 
+def tenths(corpus="tinyshakespeare", order=6, parts=(64, 32, 16, 8, 4, 2, 1)):
+    """What each tenth of the training part is worth to a counter, and what its amount is.
+
+    The held-out loss after counting all of it, with each order; all but one tenth, each in
+    turn; and blocks of 1,000 characters taken evenly from everywhere, one in so many.
+    """
+    source = load_corpus(corpus)
+    train_ids, held_out = source.split()
+    tenth = np.array_split(train_ids, 10)
+    blocks = np.array_split(train_ids, len(train_ids) // 1000)
+
+    def score(pieces, order=order):
+        model = NGram(order, len(source.vocab)).fit(np.concatenate(pieces))
+        return round(evaluate(model, held_out), 6)
+
+    return {
+        "corpus": corpus,
+        "order": order,
+        "all": [{"order": k, "held_out": score(tenth, k)} for k in ORDERS],
+        "without": [score(tenth[:i] + tenth[i + 1 :]) for i in range(10)],
+        "spread_out": [
+            {"amount": sum(map(len, blocks[p // 2 :: p])), "held_out": score(blocks[p // 2 :: p])}
+            for p in parts
+        ],
+        "runs": [],
+    }
+
+
 # Three minutes on two cores. Size and rate were chosen on the last tenth of the training part.
 QUICK = {"embed_size": 64, "hidden_size": 320, "cell": "lstm"}
 QUICK_RECIPE = {"seq_len": 64, "batch_size": 32, "windows": "stream", "clip": 1.0}
@@ -537,6 +565,7 @@ RUNS = {
     "larger-shakespeare": larger,
     "larger-tinyshakespeare": partial(larger, "tinyshakespeare"),
     "quick-tinyshakespeare": quick,
+    "tenths-tinyshakespeare": tenths,
     "carrying-state": carrying_state,
     "carrying-state-shifted": partial(carrying_state, SHIFTED, SHIFTED_CONTROLS),
 }
