@@ -44,7 +44,8 @@ class _FromTorch:
     """What the three have in common; a subclass says how it loads and computes.
 
     vocab_size, embed_size, hidden_size : V, E, H
-    seed : of the first weights, drawn as the framework draws them by default
+    seed : of the first weights, drawn as the framework draws them by default; None where
+        others will be loaded
     lr, clip : Adam's learning rate; the largest norm of all gradients together
 
     Called with ids (B, T) and a state, or None for zeros -> logits (B, T, V) as a NumPy
@@ -60,7 +61,8 @@ class _FromTorch:
     def from_torch(cls, model, **recipe):
         """The weights of a ``CharRNN(cell="lstm")`` of one layer; a fresh optimiser."""
         source = NumpyCharLSTM.from_torch(model)  # refuses every other model
-        ours = cls(source.vocab_size, source.embed_size, source.hidden_size, **recipe)
+        sizes = source.vocab_size, source.embed_size, source.hidden_size
+        ours = cls(*sizes, seed=None, **recipe)
         ours.load(source.params)
         return ours
 
@@ -94,8 +96,9 @@ class JaxCharLSTM(_FromTorch):
 
     def _build(self, seed):
         require("jax")
-        sizes = self.vocab_size, self.embed_size, self.hidden_size
-        self.load(NumpyCharLSTM(*sizes, seed=seed).params)
+        if seed is not None:
+            sizes = self.vocab_size, self.embed_size, self.hidden_size
+            self.load(NumpyCharLSTM(*sizes, seed=seed).params)
 
     def load(self, weights):
         import jax.numpy as jnp
@@ -195,17 +198,24 @@ class FlaxCharLSTM(_FromTorch):
 
     def _build(self, seed):
         nnx, optax = require("flax.nnx", "optax")
-        sizes = self.vocab_size, self.embed_size, self.hidden_size
-        self.model = _flax()["module"](*sizes, nnx.Rngs(seed))
         limit = optax.clip_by_global_norm(self.clip)
         self._rule = optax.chain(limit, optax.adam(self.lr))
-        self.optimizer = nnx.Optimizer(self.model, self._rule, wrt=nnx.Param)
+        sizes = self.vocab_size, self.embed_size, self.hidden_size
+
+        def make():
+            return _flax()["module"](*sizes, nnx.Rngs(seed or 0))
+
+        if seed is None:
+            # Shapes without numbers: what ``load`` forgot to fill would be an error.
+            self.model = nnx.eval_shape(make)
+        else:
+            self.model = make()
+            self.optimizer = nnx.Optimizer(self.model, self._rule, wrt=nnx.Param)
 
     def load(self, weights):
-        from flax import nnx
-
+        nnx, jnp = require("flax.nnx", "jax.numpy")
         for path, value in flax_weights(weights).items():
-            _follow(self.model, path)[...] = value
+            _follow(self.model, path).set_value(jnp.array(value))
         self.optimizer = nnx.Optimizer(self.model, self._rule, wrt=nnx.Param)
 
     def weights(self):
@@ -285,22 +295,24 @@ def _follow(tree, path):
 @functools.cache
 def _flax():
     """The module's class and the compiled functions, made once."""
-    nnx, optax = require("flax.nnx", "optax")
+    nnx, optax, jnp = require("flax.nnx", "optax", "jax.numpy")
 
     class Module(nnx.Module):
         def __init__(self, vocab_size, embed_size, hidden_size, rngs):
             self.embedding = nnx.Embed(vocab_size, embed_size, rngs=rngs)
             cell = nnx.LSTMCell(embed_size, hidden_size, rngs=rngs)
-            self.recurrent = nnx.RNN(cell, return_carry=True)
+            # No random numbers for the first state: it is always given.
+            self.recurrent = nnx.RNN(cell, return_carry=True, rngs=False)
             self.output = nnx.Linear(hidden_size, vocab_size, rngs=rngs)
 
-        def __call__(self, ids, state=None):
+        def __call__(self, ids, state):
             embedded = self.embedding(ids)  # (B, T, E)
             state, hidden = self.recurrent(embedded, initial_carry=state)  # the state first
             return self.output(hidden), state  # (B, T, V)
 
     def loss_of(model, x, y):
-        logits, _ = model(x)
+        h = jnp.zeros((len(x), model.recurrent.cell.hidden_features))
+        logits, _ = model(x, (h, h))
         return optax.softmax_cross_entropy_with_integer_labels(logits, y).mean()
 
     def update(model, optimizer, x, y):
@@ -328,7 +340,8 @@ class KerasCharLSTM(_FromTorch):
 
     def _build(self, seed):
         keras = require("keras")
-        keras.utils.set_random_seed(seed)
+        if seed is not None:
+            keras.utils.set_random_seed(seed)
         layers = keras.layers
         embedding = layers.Embedding(self.vocab_size, self.embed_size)
         recurrent = layers.LSTM(self.hidden_size, return_sequences=True, return_state=True)
