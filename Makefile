@@ -52,6 +52,7 @@ execute: $(READY) $(FRAMEWORKS) ## run every notebook from the top and store its
 
 results: $(READY) ## repeat the long runs in data/results (about four hours)
 	$(BIN)/python tools/long_runs.py --all
+	$(BIN)/python tools/ledger_runs.py
 
 faults: $(READY) $(FRAMEWORKS) ## plant known faults one at a time and see that the tests catch them
 	$(BIN)/python tools/plant_faults.py
