@@ -18,6 +18,8 @@ LIMIT = "math.inf if clip is None else clip"
 CLIP = f"    norm = torch.nn.utils.clip_grad_norm_(model.parameters(), {LIMIT})\n"
 STEP = "    optimizer.step()\n"
 
+ALL_TESTS = ["tests", "--ignore=tests/test_book.py"]
+
 # name: (file, what is there, what is planted)
 FAULTS = {
     "gate order swapped": (
@@ -256,14 +258,19 @@ def plant(name, tree):
     (tree / file).write_text(source.replace(old, new))
 
 
-def caught_by(tree, file="helpers"):
-    """The first few tests that fail in a tree: those of helpers, or a chapter's own cells."""
-    which = (
-        ["--nbval", file] if file.endswith(".ipynb") else ["tests", "--ignore=tests/test_book.py"]
-    )
+def caught_by(tree, which):
+    """The first few tests among ``which`` that fail in a tree."""
     command = [sys.executable, "-m", "pytest", "-q", "--maxfail=4", "--tb=no", *which]
     run = subprocess.run(command, cwd=tree, capture_output=True, text=True, check=False)
     return re.findall(r"^(?:FAILED|ERROR) (\S+)", run.stdout, flags=re.M)
+
+
+def nearest_tests(file):
+    """What is asked first about a fault in ``file``: a chapter's own cells, a module's tests."""
+    if file.endswith(".ipynb"):
+        return ["--nbval", file]
+    own = f"tests/test_{Path(file).stem}.py"
+    return [own] if (ROOT / own).is_file() else ALL_TESTS
 
 
 def copied(folder):
@@ -274,15 +281,19 @@ def copied(folder):
 
 
 def main(names):
+    names = names or list(FAULTS)
+    nearest = {name: nearest_tests(FAULTS[name][0]) for name in names}
     with tempfile.TemporaryDirectory() as folder:
-        if failed := caught_by(copied(folder)):
-            sys.exit(f"tests fail without any fault planted: {', '.join(failed)}")
+        tree = copied(folder)
+        for which in sorted({tuple(which) for which in nearest.values()}):
+            if failed := caught_by(tree, which):
+                sys.exit(f"tests fail without any fault planted: {', '.join(failed)}")
     survived = []
-    for name in names or FAULTS:
+    for name in names:
         with tempfile.TemporaryDirectory() as folder:
             tree = copied(folder)
             plant(name, tree)
-            failed = caught_by(tree, FAULTS[name][0])
+            failed = caught_by(tree, nearest[name]) or caught_by(tree, ALL_TESTS)
         print(f"{name}: {'caught by' if failed else 'SURVIVED'}", flush=True)
         for test in failed:
             print(f"    {test}", flush=True)
