@@ -5,7 +5,9 @@ from __future__ import annotations
 import math
 import time
 import warnings
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import islice
 
 import numpy as np
 import torch
@@ -14,8 +16,11 @@ from tqdm import tqdm
 
 from .corpus import disjoint_windows
 from .models import choose_device, detach, evaluating, predict
+from .processes import ALONE
 
 WINDOWS = ("disjoint", "random", "stream")
+NARROW = (np.uint8, np.uint16)  # types in which a large text waits on the disk
+SERIES = ("train_loss", "val_loss", "step_loss", "grad_norm")  # of a History
 
 
 @dataclass
@@ -75,55 +80,247 @@ def fit(
     Ctrl-C stops with a warning; model and history keep what was reached. A loss that is
     no longer finite raises TrainingDiverged.
     """
-    _check_recipe(epochs, steps, seq_len, batch_size, windows, clip)
-    device = choose_device(device)
-    model.to(device).train()
-    optimizer = optimizer or torch.optim.Adam(model.parameters(), lr=lr)
-    text = torch.as_tensor(np.asarray(train_ids), dtype=torch.long)
-    order = torch.Generator().manual_seed(seed)
-    per_epoch = batches_per_epoch(len(text), seq_len, batch_size)
-    total = epochs * per_epoch if steps is None else steps
-    rates = [group["lr"] for group in optimizer.param_groups]
-    history = History()
-    bar = progress_bar(progress, total=total, unit="step")
-    devices = [device] if device.type == "cuda" else []
+    training = Training(
+        model, train_ids, epochs, steps, seq_len, batch_size, windows, lr, clip, seed, device,
+        optimizer, schedule,
+    )  # fmt: skip
+    history = training.history
+    bar = progress_bar(progress, total=training.total, unit="step")
     try:
-        with torch.random.fork_rng(devices=devices), bar:
-            torch.manual_seed(seed)  # for dropout
-            for epoch in range(1, math.ceil(total / per_epoch) + 1):
-                started = time.perf_counter()
-                done = len(history.step_loss)
-                state = None
-                batches = epoch_batches(text, seq_len, batch_size, windows, order)
-                for (x, y), step in zip(batches, range(done, total), strict=False):
-                    if schedule is not None:
-                        for group, rate in zip(optimizer.param_groups, rates, strict=True):
-                            group["lr"] = rate * schedule(step / total)
-                    loss, norm, state = train_step(
-                        model, x.to(device), y.to(device), optimizer, clip, state
-                    )
-                    history.step_loss.append(loss)
-                    history.grad_norm.append(norm)
-                    if not math.isfinite(loss):
-                        raise TrainingDiverged(_diverged(loss, len(history.step_loss)), history)
-                    if windows != "stream":
-                        state = None
+        with training.own_randomness(), bar:
+            while not training.finished:
+                for loss in training.rest_of_epoch():
                     bar.update()
                     bar.set_postfix(loss=f"{loss:.3f}", refresh=False)
-                history.seconds += time.perf_counter() - started
-                history.train_loss.append(float(np.mean(history.step_loss[done:])))
                 if val_ids is not None:
                     history.val_loss.append(evaluate(model, val_ids, progress=progress))
                 if callback is not None:
-                    callback(epoch, model, history)
+                    callback(len(history.train_loss), model, history)
     except KeyboardInterrupt:
         history.interrupted = True
         warnings.warn(
-            f"training was interrupted after {len(history.step_loss)} of {total} updates; "
+            f"training was interrupted after {training.done} of {training.total} updates; "
             "the model keeps what it has learned so far",
             stacklevel=2,
         )
     return history
+
+
+class Training:
+    """The updates of ``fit``, one after the other, with everything that the next one needs.
+
+    The arguments are those of ``fit``. ``state`` takes it all out between two updates, and
+    ``restore`` puts it back into a new Training of the same model, text and recipe: it then
+    goes on bit for bit as if it had never stopped (on the same machine, with as many
+    threads and processes).
+
+    processes : see ``helpers.processes``; each takes its share of the rows of every batch,
+        the gradients are averaged, and all of them hold the same weights
+    """
+
+    def __init__(
+        self, model, train_ids, epochs=10, steps=None, seq_len=50, batch_size=64,
+        windows="disjoint", lr=3e-3, clip=5.0, seed=42, device=None, optimizer=None,
+        schedule=None, processes=ALONE,
+    ):  # fmt: skip
+        _check_recipe(epochs, steps, seq_len, batch_size, windows, clip)
+        if batch_size % processes.size:
+            raise ValueError(
+                f"batch_size must be a multiple of the number of processes: {batch_size} "
+                f"windows cannot be shared equally by {processes.size}"
+            )
+        self.device = choose_device(device)
+        self.model = model.to(self.device).train()
+        self.network = processes.wrap(self.model)
+        self.optimizer = optimizer or torch.optim.Adam(model.parameters(), lr=lr)
+        self.ids = _as_ids(train_ids)
+        self.order = torch.Generator().manual_seed(seed)
+        self.per_epoch = batches_per_epoch(len(self.ids), seq_len, batch_size)
+        self.total = epochs * self.per_epoch if steps is None else steps
+        self.seq_len, self.batch_size, self.windows = seq_len, batch_size, windows
+        self.clip, self.seed, self.schedule = clip, seed, schedule
+        self.processes = processes
+        self.rates = [group["lr"] for group in self.optimizer.param_groups]
+        self.history = History()
+        self.carried = None  # the state at the border to the next batch, for a stream
+        self._order_at_start = None  # of the epoch that is being read
+        self._dice = None  # dropout's random numbers, where restored
+
+    @property
+    def done(self):
+        """Updates made so far."""
+        return len(self.history.step_loss)
+
+    @property
+    def finished(self):
+        return self.done >= self.total
+
+    @contextmanager
+    def own_randomness(self):
+        """Within this context torch's global generators are this training's, for dropout."""
+        devices = [self.device] if self.device.type == "cuda" else []
+        with torch.random.fork_rng(devices=devices):
+            if self._dice is None:
+                torch.manual_seed(self.seed + self.processes.rank)
+            else:
+                torch.set_rng_state(self._dice[0])
+                for device, state in zip(devices, self._dice[1:], strict=True):
+                    torch.cuda.set_rng_state(state, device)
+            yield self
+
+    def rest_of_epoch(self):
+        """Make the updates that this epoch still lacks; yield the loss of each, in nats.
+
+        Raises TrainingDiverged where a loss is no longer finite.
+        """
+        history = self.history
+        started = time.perf_counter()
+        first = self.done // self.per_epoch * self.per_epoch
+        last = min(first + self.per_epoch, self.total)
+        self._order_at_start = self.order.get_state()
+        batches = epoch_batches(
+            self.ids, self.seq_len, self.batch_size, self.windows, self.order, self.done - first
+        )
+        for (x, y), step in zip(batches, range(self.done, last), strict=False):
+            if self.schedule is not None:
+                for group, rate in zip(self.optimizer.param_groups, self.rates, strict=True):
+                    group["lr"] = rate * self.schedule(step / self.total)
+            mine = self.processes.share(len(x))
+            x, y = x[mine].to(self.device), y[mine].to(self.device)
+            loss, norm, self.carried = train_step(
+                self.network, x, y, self.optimizer, self.clip, self.carried
+            )
+            loss = self.processes.mean(loss)
+            history.step_loss.append(loss)
+            history.grad_norm.append(norm)
+            if not math.isfinite(loss):
+                raise TrainingDiverged(_diverged(loss, self.done), history)
+            if self.windows != "stream" or step + 1 == last:
+                self.carried = None
+            if step + 1 == last:
+                history.train_loss.append(float(np.mean(history.step_loss[first:])))
+            history.seconds += time.perf_counter() - started
+            yield loss
+            started = time.perf_counter()
+
+    def state(self):
+        """Everything that the next update depends on: (tensors by name, numbers for JSON).
+
+        The weights are not among them. To be called between two updates, within
+        ``own_randomness``, and by all processes at once.
+        """
+        mid_epoch = self.done % self.per_epoch != 0
+        tensors = {"order": self._order_at_start if mid_epoch else self.order.get_state()}
+        moments = self.optimizer.state_dict()
+        for i, of_weight in moments["state"].items():
+            for name, value in of_weight.items():
+                tensors[f"optimizer.{i}.{name}"] = torch.as_tensor(value)
+        dice = [torch.get_rng_state()]
+        if self.device.type == "cuda":
+            dice.append(torch.cuda.get_rng_state(self.device))
+        own = {f"dice.{i}": part for i, part in enumerate(dice)}
+        own |= {f"carried.{name}": part for name, part in _flatten(self.carried)}
+        for name, value in own.items():
+            for rank, part in enumerate(self.processes.gather(value)):
+                tensors[f"{name}.of.{rank}"] = part
+        for name in SERIES:
+            tensors[name] = torch.tensor(getattr(self.history, name), dtype=torch.float64)
+        numbers = {
+            "done": self.done,
+            "total": self.total,
+            "seconds": self.history.seconds,
+            "rates": self.rates,
+            "param_groups": moments["param_groups"],
+            "recipe": self._recipe(),
+        }
+        return tensors, numbers
+
+    def restore(self, tensors, numbers):
+        """Go on from what ``state`` gave; the model must have the weights of that moment.
+
+        ``total`` may differ, so that a finished training can be lengthened.
+        Raises ValueError where the recipe differs, or where something is missing.
+        """
+        recipe = self._recipe()
+        if numbers["recipe"] != recipe:
+            wrong = [k for k in recipe if numbers["recipe"].get(k) != recipe[k]]
+            raise ValueError(
+                "this training was begun otherwise: "
+                + ", ".join(f"{k} was {numbers['recipe'].get(k)}, not {recipe[k]}" for k in wrong)
+            )
+        moments, carried, dice = {}, {}, {}
+        for name, value in tensors.items():
+            kind, _, rest = name.partition(".")
+            if kind == "optimizer":
+                i, _, part = rest.partition(".")
+                moments.setdefault(int(i), {})[part] = value
+            elif kind in ("carried", "dice"):
+                place, _, rank = rest.partition(".of.")
+                if int(rank) == self.processes.rank:
+                    (carried if kind == "carried" else dice)[place] = value
+        try:
+            self.optimizer.load_state_dict(
+                {"state": moments, "param_groups": numbers["param_groups"]}
+            )
+            self.order.set_state(tensors["order"])
+            self.rates = list(numbers["rates"])
+            self._dice = [dice[str(i)] for i in range(len(dice))]
+            self.carried = _unflatten(carried, self.device)
+            for name in SERIES:
+                setattr(self.history, name, tensors[name].tolist())
+            self.history.seconds = numbers["seconds"]
+        except (KeyError, RuntimeError, TypeError) as error:
+            raise ValueError(f"the stored training is not whole: {error}") from error
+        if self.done != numbers["done"]:
+            raise ValueError(
+                f"the stored training is not whole: {numbers['done']} updates, {self.done} losses"
+            )
+
+    def _recipe(self):
+        """What must be the same for training to go on as if it had never stopped."""
+        names = ("seq_len", "batch_size", "windows", "clip", "seed")
+        recipe = {name: getattr(self, name) for name in names}
+        device = self.device.type
+        more = {"characters": len(self.ids), "processes": self.processes.size, "device": device}
+        return recipe | more
+
+
+def _as_ids(ids):
+    """Ids to draw windows from: int64, but narrow ones as they are, so that a large text on
+    disk is not read into memory."""
+    ids = np.asarray(ids)
+    if ids.dtype in NARROW:
+        return torch.as_tensor(ids)
+    return torch.as_tensor(ids, dtype=torch.long)
+
+
+def _flatten(state, path="0"):
+    """The tensors of a model's state with where they stand: "0" alone, "0.1" in a tuple."""
+    if isinstance(state, torch.Tensor):
+        yield path, state
+    elif state is not None:
+        for i, part in enumerate(state):
+            yield from _flatten(part, f"{path}.{i}")
+
+
+def _unflatten(parts, device):
+    """The state that ``_flatten`` took apart: {path: tensor} -> tensor, nested tuple or None."""
+    if not parts:
+        return None
+    tree = {}
+    for path, value in parts.items():
+        branch = tree
+        *way, leaf = path.split(".")
+        for i in way:
+            branch = branch.setdefault(i, {})
+        branch[leaf] = value.to(device)
+    return _as_tuples(tree["0"])
+
+
+def _as_tuples(tree):
+    if isinstance(tree, torch.Tensor):
+        return tree
+    return tuple(_as_tuples(tree[str(i)]) for i in range(len(tree)))
 
 
 def warm_up_and_decay(share, warm_up=0.03):
@@ -169,28 +366,32 @@ def batches_per_epoch(n_chars, seq_len, batch_size):
     return n_windows // batch_size
 
 
-def epoch_batches(ids, seq_len, batch_size, windows, generator):
-    """One epoch of (x, y), each (batch_size, seq_len), from ids (N,) int64.
+def epoch_batches(ids, seq_len, batch_size, windows, generator, start=0):
+    """One epoch of (x, y), each (batch_size, seq_len) int64, from ids (N,).
 
     ``generator`` is a torch.Generator; it draws one permutation of the windows an epoch
-    ("disjoint"), the starts of each batch ("random"), or nothing ("stream").
+    ("disjoint"), the starts of each batch ("random"), or nothing ("stream"). The first
+    ``start`` batches are passed over, and the others are what they would have been.
     """
     n_batches = batches_per_epoch(len(ids), seq_len, batch_size)
     if windows == "disjoint":
         x, y = (torch.as_tensor(part) for part in disjoint_windows(ids, seq_len))
         order = torch.randperm(len(x), generator=generator)
-        for rows in order[: n_batches * batch_size].split(batch_size):
-            yield x[rows], y[rows]
+        for rows in order[: n_batches * batch_size].split(batch_size)[start:]:
+            yield x[rows].long(), y[rows].long()
     elif windows == "random":
         offsets = torch.arange(seq_len)
-        for _ in range(n_batches):
+        for batch in range(n_batches):
             starts = torch.randint(len(ids) - seq_len, (batch_size, 1), generator=generator)
-            yield ids[starts + offsets], ids[starts + offsets + 1]
+            if batch >= start:
+                yield ids[starts + offsets].long(), ids[starts + offsets + 1].long()
     else:
         length = n_batches * seq_len  # of each of batch_size parallel streams
         x = ids[: batch_size * length].view(batch_size, length)
         y = ids[1 : batch_size * length + 1].view(batch_size, length)
-        yield from zip(x.split(seq_len, dim=1), y.split(seq_len, dim=1), strict=True)
+        parts = zip(x.split(seq_len, dim=1), y.split(seq_len, dim=1), strict=True)
+        for part_x, part_y in islice(parts, start, None):
+            yield part_x.long(), part_y.long()
 
 
 def evaluate(model, ids, window=None, progress=True):
@@ -225,7 +426,8 @@ def character_losses(model, ids, window=None, chunk=1000, progress=True):
         starts = range(0, len(y), step)
         for start in progress_bar(progress, iterable=starts, unit="window"):
             part = slice(start, start + step)
-            logits, state = predict(model, x[None, part], state)  # (1, T, V)
+            read = x[None, part].astype(np.int64)  # a text on disk is narrower
+            logits, state = predict(model, read, state)  # (1, T, V)
             losses[part] = _nats(logits[0], y[part])
             if window is not None:
                 state = None

@@ -1,3 +1,4 @@
+import json
 import math
 from itertools import pairwise
 from typing import ClassVar
@@ -9,9 +10,10 @@ from torch.nn import functional as F
 from tqdm import tqdm
 
 from helpers.corpus import disjoint_windows, load_corpus
-from helpers.models import CharRNN, count_parameters
+from helpers.models import CharRNN, CharTransformer, count_parameters
 from helpers.ngram import NGram
 from helpers.training import (
+    Training,
     TrainingDiverged,
     character_losses,
     epoch_batches,
@@ -327,6 +329,110 @@ def test_progress_can_be_switched_off(monkeypatch):
             progress=progress,
         )  # fmt: skip
         assert HiddenBar.told == [told, told]  # the bar of training and that of evaluation
+
+
+RECIPES = {
+    "disjoint": {"windows": "disjoint"},
+    "random": {"windows": "random"},
+    "stream": {"windows": "stream"},
+    "schedule": {"schedule": warm_up_and_decay},
+    "sgd": {"optimizer": torch.optim.SGD},
+}
+
+
+def run(model, stop_at=None, restored=None, **recipe):
+    """A training of 11 updates (of 4 an epoch), begun or gone on with, and stopped or not."""
+    if "optimizer" in recipe:
+        recipe["optimizer"] = recipe["optimizer"](model.parameters(), lr=0.1, momentum=0.9)
+    training = Training(
+        model, random_ids(200), steps=11, seq_len=8, batch_size=6, device="cpu", **recipe
+    )
+    if restored is not None:
+        training.restore(*restored)
+    with training.own_randomness():
+        while not training.finished:
+            for _ in training.rest_of_epoch():
+                if training.done == stop_at:
+                    tensors, numbers = training.state()
+                    frozen = {name: value.clone() for name, value in tensors.items()}
+                    return training, frozen, json.loads(json.dumps(numbers))
+    return training
+
+
+def gru_with_dropout():
+    return tiny("gru", seed=4, num_layers=2, dropout=0.5)
+
+
+@pytest.mark.parametrize("stop_at", [1, 4, 6, 8])  # 4 and 8 are the ends of epochs
+@pytest.mark.parametrize("name", RECIPES)
+def test_a_training_goes_on_bit_for_bit(name, stop_at):
+    recipe = RECIPES[name]
+    whole = run(gru_with_dropout(), **recipe)
+    stopped, *state = run(gru_with_dropout(), stop_at, **recipe)
+    other = tiny("gru", seed=9, num_layers=2, dropout=0.5)
+    other.load_state_dict(stopped.model.state_dict())
+    torch.rand(7)  # whatever else the process does with chance
+    resumed = run(other, restored=state, **recipe)
+    assert resumed.history.step_loss == whole.history.step_loss
+    assert resumed.history.grad_norm == whole.history.grad_norm
+    assert resumed.history.train_loss == whole.history.train_loss
+    assert len(whole.history.train_loss) == 3
+    assert torch.equal(weights(resumed.model), weights(whole.model))
+
+
+@pytest.mark.parametrize("kind", ["lstm", "transformer"])
+def test_a_state_in_parts_goes_on_bit_for_bit(kind):
+    def fresh():
+        torch.manual_seed(4)
+        return CharTransformer(V, 8, 2, 2, 5, 0.2) if kind == "transformer" else tiny(kind)
+
+    whole = run(fresh(), windows="stream")
+    stopped, *state = run(fresh(), 6, windows="stream")
+    assert sum(name.startswith("carried") for name in state[0]) == (4 if kind != "lstm" else 2)
+    resumed = run(stopped.model, restored=state, windows="stream")
+    assert torch.equal(weights(resumed.model), weights(whole.model))
+
+
+def test_another_recipe_is_not_gone_on_with():
+    _, *state = run(tiny(), 5)
+    with pytest.raises(ValueError, match="begun otherwise: windows was disjoint, not random"):
+        run(tiny(), restored=state, windows="random")
+
+
+@pytest.mark.parametrize("missing", ["order", "step_loss", "dice.0.of.0"])
+def test_a_state_that_lacks_something_is_refused(missing):
+    _, tensors, numbers = run(tiny(), 5)
+    if missing == "dice.0.of.0":
+        tensors[missing] = tensors[missing][:-1]
+        with pytest.raises((ValueError, RuntimeError)):
+            run(tiny(), restored=(tensors, numbers))
+        return
+    del tensors[missing]
+    with pytest.raises(ValueError, match="not whole"):
+        run(tiny(), restored=(tensors, numbers))
+
+
+def test_batches_that_are_passed_over_leave_the_others_as_they_were():
+    ids = torch.arange(100)
+    for windows in ("disjoint", "random", "stream"):
+        every = list(epoch_batches(ids, 4, 3, windows, torch.Generator().manual_seed(1)))
+        late = list(epoch_batches(ids, 4, 3, windows, torch.Generator().manual_seed(1), start=5))
+        assert len(late) == len(every) - 5
+        assert all(torch.equal(a[0], b[0]) for a, b in zip(every[5:], late, strict=True))
+
+
+@pytest.mark.parametrize("narrow", [np.uint8, np.uint16])
+def test_a_text_on_disk_trains_as_the_same_text_in_memory(tmp_path, narrow):
+    ids = random_ids(300)
+    ids.astype(narrow).tofile(tmp_path / "ids")
+    mapped = np.memmap(tmp_path / "ids", dtype=narrow, mode="c")
+    for windows in ("disjoint", "random", "stream"):
+        kwargs = {"steps": 9, "seq_len": 8, "batch_size": 6, "windows": windows}
+        here, there = tiny(), tiny()
+        expected = fit(here, ids, ids, **kwargs)
+        found = fit(there, mapped, mapped, **kwargs)
+        assert found.step_loss == expected.step_loss
+        assert found.val_loss == expected.val_loss
 
 
 class HiddenBar(tqdm):
