@@ -5,12 +5,11 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import tempfile
 from pathlib import Path
 
 from safetensors import SafetensorError
-from safetensors.torch import load as load_tensors
-from safetensors.torch import save as save_tensors
+from safetensors.torch import load as read_safetensors
+from safetensors.torch import save as safetensors_bytes
 
 from .corpus import Vocabulary
 from .models import CharRNN, CharTransformer
@@ -18,6 +17,8 @@ from .models import CharRNN, CharTransformer
 DESCRIPTION = "checkpoint.json"
 FORMAT = "character-by-character checkpoint"
 VERSION = 1
+PARTS = ("weights", "training")  # the files beside the description
+UNFINISHED = ".part"  # how the name of a file ends while it is being written
 MODELS = {"CharRNN": CharRNN, "CharTransformer": CharTransformer}
 
 
@@ -25,8 +26,11 @@ class CheckpointError(ValueError):
     """A folder that is no checkpoint, or one that is damaged, edited or too new."""
 
 
-def save(folder, model, vocab, **training_state):
+def save(folder, model, vocab, tensors=None, **training_state):
     """Write ``model``, its vocabulary and any JSON-able ``training_state`` into ``folder``.
+
+    ``tensors`` {name: tensor}, what a training needs to go on, is stored beside the weights;
+    ``load_tensors`` reads it.
 
     Each file is written under a temporary name and moved into place, the description last,
     so that a crash or a full disk leaves the checkpoint that was there before.
@@ -41,25 +45,30 @@ def save(folder, model, vocab, **training_state):
             f"the model knows {model.config['vocab_size']} characters and the vocabulary has "
             f"{len(vocab)}: they do not belong together"
         )
-    weights = save_tensors({k: v.contiguous().cpu() for k, v in model.state_dict().items()})
-    digest = hashlib.sha256(weights).hexdigest()
     description = {
         "format": FORMAT,
         "version": VERSION,
         "model": kind,
         "config": model.config,
         "characters": "".join(vocab.chars),
-        "weights": f"weights-{digest[:16]}.safetensors",
-        "weights_sha256": digest,
-        "training_state": training_state,
     }
-    text = json.dumps(description, indent=1, ensure_ascii=True) + "\n"
+    files = {}
+    for part, content in (("weights", model.state_dict()), ("training", tensors)):
+        if content is not None:
+            data = safetensors_bytes({k: v.contiguous().cpu() for k, v in content.items()})
+            digest = hashlib.sha256(data).hexdigest()
+            name = f"{part}-{digest[:16]}.safetensors"
+            description |= {part: name, f"{part}_sha256": digest}
+            files[name] = data
+    description["training_state"] = training_state
+    files[DESCRIPTION] = (json.dumps(description, indent=1, ensure_ascii=True) + "\n").encode()
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    _write(folder / description["weights"], weights)
-    _write(folder / DESCRIPTION, text.encode())
-    for old in folder.glob("weights-*.safetensors"):
-        if old.name != description["weights"]:
+    remove_leftovers(folder)
+    for name, data in files.items():
+        write(folder / name, data)
+    for old in (f for p in PARTS for f in folder.glob(f"{p}-*.safetensors")):
+        if old.name not in files:
             old.unlink()
 
 
@@ -70,19 +79,14 @@ def load(folder):
     """
     folder = Path(folder)
     description = _read_description(folder / DESCRIPTION)
-    path = folder / description["weights"]
-    if not path.is_file():
-        raise FileNotFoundError(f"{path}, the weights of this checkpoint, is missing")
-    data = path.read_bytes()
-    if hashlib.sha256(data).hexdigest() != description["weights_sha256"]:
-        raise CheckpointError(
-            f"{path} is not the file that {DESCRIPTION} was saved with: it was cut short or "
-            f"changed ({len(data):,} bytes)"
-        )
-    vocab = Vocabulary(description["characters"])
-    model = MODELS[description["model"]](**description["config"])
+    path, data = _read_part(folder, description, "weights")
     try:
-        model.load_state_dict(load_tensors(data))
+        vocab = Vocabulary(description["characters"])
+        model = MODELS[description["model"]](**description["config"])
+    except (TypeError, ValueError) as error:
+        raise CheckpointError(f"{folder / DESCRIPTION} was edited: {error}") from error
+    try:
+        model.load_state_dict(read_safetensors(data))
     except (RuntimeError, SafetensorError) as error:
         raise CheckpointError(f"{path} does not fit its description: {error}") from error
     if len(vocab) != model.config["vocab_size"]:
@@ -91,6 +95,39 @@ def load(folder):
             f"{model.config['vocab_size']}: it was edited"
         )
     return model, vocab, description["training_state"]
+
+
+def load_tensors(folder):
+    """The ``tensors`` that a checkpoint was saved with: {name: tensor}, on the CPU.
+
+    Raises FileNotFoundError where there is none, CheckpointError where it cannot be trusted.
+    """
+    folder = Path(folder)
+    description = _read_description(folder / DESCRIPTION)
+    if "training" not in description:
+        raise CheckpointError(
+            f"{folder} holds a model, but not what its training would need to go on"
+        )
+    return read_safetensors(_read_part(folder, description, "training")[1])
+
+
+def _read_part(folder, description, part):
+    """The path and the bytes of a file that the description names, unchanged since."""
+    name = description[part]
+    if not isinstance(name, str) or Path(name).name != name:
+        raise CheckpointError(
+            f"{folder / DESCRIPTION} names {part} outside its folder: it was edited"
+        )
+    path = folder / name
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}, the {part} of this checkpoint, is missing")
+    data = path.read_bytes()
+    if hashlib.sha256(data).hexdigest() != description.get(f"{part}_sha256"):
+        raise CheckpointError(
+            f"{path} is not the file that {DESCRIPTION} was saved with: it was cut short or "
+            f"changed ({len(data):,} bytes)"
+        )
+    return path, data
 
 
 def _read_description(path):
@@ -110,8 +147,6 @@ def _read_description(path):
     wanted = {"model", "config", "characters", "weights", "weights_sha256", "training_state"}
     if missing := sorted(wanted - description.keys()):
         raise CheckpointError(f"{path} lacks {', '.join(missing)}")
-    if Path(description["weights"]).name != description["weights"]:
-        raise CheckpointError(f"{path} names weights outside its folder: it was edited")
     if description["model"] not in MODELS:
         raise CheckpointError(
             f"{path} names a model that helpers does not have: {description['model']!r}"
@@ -119,15 +154,21 @@ def _read_description(path):
     return description
 
 
-def _write(path, data):
+def write(path, data):
     """Write bytes under a temporary name beside ``path``, then move them into place."""
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=path.name, suffix=".part")
+    temporary = path.with_name(f"{path.name}.{os.getpid()}{UNFINISHED}")
     try:
-        with os.fdopen(handle, "wb") as file:
+        with open(temporary, "wb") as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, path)
     except BaseException:
-        Path(temporary).unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
         raise
+
+
+def remove_leftovers(folder):
+    """Remove what a ``write`` that was killed left behind."""
+    for path in folder.glob(f"*{UNFINISHED}"):
+        path.unlink()

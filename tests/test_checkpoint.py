@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from helpers import checkpoint
-from helpers.checkpoint import CheckpointError, load, save
+from helpers.checkpoint import CheckpointError, load, load_tensors, save
 from helpers.corpus import Vocabulary
 from helpers.models import CharRNN, CharTransformer
 
@@ -153,6 +153,54 @@ def test_a_state_that_json_cannot_hold_is_refused_before_anything_is_written(tmp
     with pytest.raises(TypeError, match="not JSON serializable"):
         save(tmp_path / "run", tiny(), VOCAB, order=torch.arange(3))
     assert not (tmp_path / "run").exists()
+
+
+TENSORS = {"order": torch.arange(6, dtype=torch.uint8), "step": torch.tensor(3.0)}
+
+
+@pytest.fixture
+def resumable(tmp_path):
+    folder = tmp_path / "resumable"
+    save(folder, tiny(), VOCAB, TENSORS, done=3)
+    return folder
+
+
+def test_what_training_needs_comes_back_beside_the_weights(resumable):
+    found = load_tensors(resumable)
+    assert found.keys() == TENSORS.keys()
+    assert all(torch.equal(found[name], TENSORS[name]) for name in TENSORS)
+    assert load(resumable)[2] == {"done": 3}
+    assert len(list(resumable.iterdir())) == 3
+    save(resumable, tiny(seed=1), VOCAB, {"order": torch.ones(2)}, done=4)
+    assert len(list(resumable.iterdir())) == 3
+    assert load_tensors(resumable)["order"].tolist() == [1, 1]
+
+
+def test_a_damaged_or_missing_training_is_refused_and_the_model_still_loads(resumable, saved):
+    (path,) = resumable.glob("training-*")
+    path.write_bytes(path.read_bytes()[:-1])
+    with pytest.raises(CheckpointError, match="cut short or changed"):
+        load_tensors(resumable)
+    path.unlink()
+    with pytest.raises(FileNotFoundError, match="the training of this checkpoint, is missing"):
+        load_tensors(resumable)
+    assert load(resumable)[1] == VOCAB
+    with pytest.raises(CheckpointError, match="not what its training would need"):
+        load_tensors(saved)
+
+
+def test_what_a_killed_process_left_half_written_is_cleared_away(resumable):
+    (resumable / "weights-0123.safetensors.99.part").write_bytes(b"half")
+    save(resumable, tiny(), VOCAB)
+    assert not list(resumable.glob("*.part"))
+    assert len(list(resumable.iterdir())) == 2
+
+
+@pytest.mark.parametrize("config", [{}, {"vocab_size": 10, "cell": "mamba"}, {"units": 3}])
+def test_a_description_of_a_model_that_cannot_be_is_refused(saved, config):
+    edit(saved, config=config)
+    with pytest.raises(CheckpointError, match="was edited"):
+        load(saved)
 
 
 def test_no_pickle_is_involved():
