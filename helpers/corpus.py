@@ -13,7 +13,9 @@ from pathlib import Path
 
 import numpy as np
 
-BOOK_DATA = Path(__file__).resolve().parent.parent / "data"
+# In an installed copy the data lie in the package, in a checkout of the book beside it.
+HERE = Path(__file__).resolve().parent
+BOOK_DATA = HERE / "data" if (HERE / "data").is_dir() else HERE.parent / "data"
 
 
 @dataclass(frozen=True)
