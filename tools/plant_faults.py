@@ -246,6 +246,53 @@ FAULTS = {
         "layers.LSTM(self.hidden_size, return_sequences=True, return_state=True)",
         "layers.LSTM(self.hidden_size, return_sequences=False, return_state=True)",
     ),
+    "playground: gates in the wrong order": (
+        "extra/_static/playground/engine.js",
+        "        const i = sigmoid(sums[j]);\n        const f = sigmoid(sums[H + j]);",
+        "        const f = sigmoid(sums[j]);\n        const i = sigmoid(sums[H + j]);",
+    ),
+    "playground: GRU's gates in the wrong order": (
+        "extra/_static/playground/engine.js",
+        "        h[j] = (1 - z) * n + z * h[j];",
+        "        h[j] = z * n + (1 - z) * h[j];",
+    ),
+    "playground: temperature after the softmax": (
+        "extra/_static/playground/engine.js",
+        "p[i] = Math.exp((logits[i] - logits[best]) / temperature);\n    divide(p);",
+        "p[i] = Math.exp(logits[i] - logits[best]);\n    divide(p);\n"
+        "    for (let i = 0; i < p.length; i++) p[i] /= temperature;",
+    ),
+    "playground: the recurrent bias left out": (
+        "extra/_static/playground/engine.js",
+        "(b, r) => b + (r < stays ? inner[r] : 0),",
+        "(b, r) => b,",
+    ),
+    "playground: the output bias left out": (
+        "extra/_static/playground/engine.js",
+        "affine(logits, this.outBias, 0,",
+        "affine(logits, new Float64Array(this.V), 0,",
+    ),
+    "playground: state not reset": (
+        "extra/_static/playground/engine.js",
+        "      const zeros = () => new Float64Array(this.H);\n"
+        '      if (this.cell !== "lstm") return { h: zeros() };',
+        "      if (this.kept) return this.kept;\n"
+        "      const zeros = () => new Float64Array(this.H);\n"
+        "      this.kept = { h: zeros() };\n"
+        '      if (this.cell !== "lstm") return this.kept;\n'
+        "      return (this.kept = { input: zeros(), forget: zeros(), cell: zeros(),"
+        " output: zeros(), c: zeros(), h: zeros() });",
+    ),
+    "playground: top-p keeps one too few": (
+        "extra/_static/playground/engine.js",
+        "        if (reached - own >= topP) p[i] = 0;",
+        "        if (reached >= topP) p[i] = 0;",
+    ),
+    "playground: scales of another row": (
+        "extra/_static/playground/engine.js",
+        "value * scale[Math.floor(i / width)]",
+        "value * scale[i % scale.length]",
+    ),
 }
 
 
