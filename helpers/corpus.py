@@ -17,6 +17,9 @@ import numpy as np
 HERE = Path(__file__).resolve().parent
 BOOK_DATA = HERE / "data" if (HERE / "data").is_dir() else HERE.parent / "data"
 
+# Unicode's replacement character stands for what is too rare in a text to be learned.
+RARE = "\N{REPLACEMENT CHARACTER}"
+
 
 @dataclass(frozen=True)
 class Source:
@@ -72,16 +75,20 @@ class Vocabulary:
     def __repr__(self):
         return f"Vocabulary({''.join(self.chars)!r})"
 
-    def encode(self, text):
+    def encode(self, text, unknown=None):
         """Text of N characters -> int64 ids (N,).
 
-        Raises ValueError that names the first character the vocabulary does not have.
+        ``unknown`` is a character of the vocabulary that stands for all those it does not
+        have (``RARE``, for a text that was read with its rare characters mapped to one).
+        Without it, raises ValueError that names the first such character.
         """
         codes = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype=np.uint32)
         ids = np.searchsorted(self._codes, codes).clip(max=len(self) - 1)
-        unknown = np.flatnonzero(self._codes[ids] != codes)
-        if unknown.size:
-            position = int(unknown[0])
+        strange = np.flatnonzero(self._codes[ids] != codes)
+        if strange.size and unknown is not None:
+            ids[strange] = self.chars.index(unknown)
+        elif strange.size:
+            position = int(strange[0])
             raise ValueError(
                 f"character {text[position]!r} at position {position} is not in the vocabulary, "
                 f"which has these {len(self)} characters: {''.join(self.chars)!r}"
@@ -121,17 +128,21 @@ class Corpus:
         The last ``val_fraction`` of the text is held out, in one piece. 0 holds nothing
         out. Raises ValueError where either part would have no character to predict.
         """
-        if not 0 <= val_fraction < 1:
-            raise ValueError(f"val_fraction must be at least 0 and below 1, not {val_fraction}")
-        ids = self.vocab.encode(self.text)
-        n_train = int(len(ids) * (1 - val_fraction))
-        train_ids, val_ids = ids[:n_train], ids[n_train:]
-        if len(train_ids) < 2 or (val_fraction > 0 and len(val_ids) < 2):
-            raise ValueError(
-                f"a text of {len(ids)} characters is too short to hold out {val_fraction:g} of it: "
-                "each part needs at least two characters, one to read and one to predict"
-            )
-        return train_ids, val_ids
+        return split_ids(self.vocab.encode(self.text), val_fraction)
+
+
+def split_ids(ids, val_fraction=0.1):
+    """``Corpus.split`` for ids (N,), of which a memory map is not read."""
+    if not 0 <= val_fraction < 1:
+        raise ValueError(f"val_fraction must be at least 0 and below 1, not {val_fraction}")
+    n_train = int(len(ids) * (1 - val_fraction))
+    train_ids, val_ids = ids[:n_train], ids[n_train:]
+    if len(train_ids) < 2 or (val_fraction > 0 and len(val_ids) < 2):
+        raise ValueError(
+            f"a text of {len(ids)} characters is too short to hold out {val_fraction:g} of it: "
+            "each part needs at least two characters, one to read and one to predict"
+        )
+    return train_ids, val_ids
 
 
 def load_corpus(name, limit=None):
@@ -148,10 +159,8 @@ def load_corpus(name, limit=None):
     """
     if limit is not None and (isinstance(limit, bool) or int(limit) != limit or limit < 1):
         raise ValueError(f"limit must be a whole number of characters, at least 1, not {limit!r}")
-    path = _locate(name)
+    path = locate(name)
     data = path.read_bytes()
-    if name in SOURCES:
-        _check_sha256(data, SOURCES[name], path)
     text = _decode(data, path)
     if not text:
         raise ValueError(f"{path} is empty: there is nothing to learn from")
@@ -159,15 +168,12 @@ def load_corpus(name, limit=None):
     return Corpus(str(name), text, Vocabulary(text))
 
 
-def _locate(name):
-    """The path of a corpus, downloaded if need be."""
+def locate(name):
+    """The path of a corpus, downloaded if need be; a named one is checked. See load_corpus."""
     if name in SOURCES:
-        source = SOURCES[name]
-        folders = [BOOK_DATA, os.environ.get("CHARBOOK_DATA")]
-        for folder in filter(None, folders):
-            if (Path(folder) / source.file).is_file():
-                return Path(folder) / source.file
-        return _download(name, source)
+        path = on_this_machine(name) or _download(name, SOURCES[name])
+        _check_sha256(path.read_bytes(), SOURCES[name], path)
+        return path
     path = Path(name).expanduser()
     if path.is_dir():
         raise FileNotFoundError(f"{path} is a folder: give the path of one text file")
@@ -180,6 +186,13 @@ def _locate(name):
             f"of a text file, from {Path.cwd()}."
         )
     return path
+
+
+def on_this_machine(name):
+    """The path of a named corpus in the book's data or in CHARBOOK_DATA's folder, or None."""
+    folders = filter(None, [BOOK_DATA, os.environ.get("CHARBOOK_DATA")])
+    paths = [Path(folder) / SOURCES[name].file for folder in folders]
+    return next((path for path in paths if path.is_file()), None)
 
 
 def _download(name, source):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from helpers import corpus
-from helpers.corpus import Vocabulary, disjoint_windows, load_corpus
+from helpers.corpus import RARE, Vocabulary, disjoint_windows, load_corpus
 
 
 @pytest.mark.parametrize(
@@ -33,6 +33,13 @@ def test_ids_follow_code_point_order_and_ignore_repeats():
 def test_an_unknown_character_is_named_with_its_position():
     with pytest.raises(ValueError, match=r"'é' at position 2 .*these 3 characters: 'abn'"):
         Vocabulary("banana").encode("baéz")
+
+
+def test_one_character_can_stand_for_those_a_vocabulary_lacks():
+    vocab = Vocabulary("ban" + RARE)
+    assert vocab.decode(vocab.encode("baéz🙂n", unknown=RARE)) == f"ba{RARE * 3}n"
+    with pytest.raises(ValueError, match="'é' at position 2"):
+        vocab.encode("baéz")
 
 
 @pytest.mark.parametrize("ids", [[3], [-1]])
