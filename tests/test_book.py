@@ -190,13 +190,6 @@ def test_training_on_held_out_text_is_found(leak):
     assert trained_on_held_out(code + leak) == ["b"]
 
 
-@each_notebook
-def test_each_notebook_begins_with_the_same_cell(path):
-    first = code_cells(path)[0].source
-    assert first == code_cells(NOTEBOOKS[0])[0].source
-    assert f"git clone --quiet --depth 1 {CONFIG['repository']['url']}\n" in first
-
-
 def test_the_contents_list_every_chapter_once():
     toc = yaml.safe_load((ROOT / "_toc.yml").read_text())
     listed = [c["file"] for part in toc["parts"] for c in part["chapters"]]
