@@ -246,7 +246,7 @@ def test_gates_equal_record_gates(engine):
         """([name, text, fields]) => {
             const rows = [], model = loaded[name];
             const keep = (_, state) => rows.push(fields.map((f) => Array.from(state[f])));
-            new charbookEngine.Writer(model, text, new charbookEngine.Uniforms(0), keep);
+            new charbookEngine.Writer(model, text, new charbookEngine.Uniforms(0), keep).prime();
             return rows;
         }""",
         [name, HELD_OUT, list(Gates._fields)],
@@ -260,7 +260,7 @@ def test_surprise_equals_evaluate(engine, cell):
     name = give(engine, MODELS[cell])
     model, vocab, _ = read(MODELS[cell])
     ours = engine.evaluate(
-        "([n, t]) => [...charbookEngine.surprises(loaded[n], loaded[n].encode(t))]",
+        "([n, t]) => charbookEngine.surprises(loaded[n], loaded[n].encode(t))",
         [name, HELD_OUT],
     )
     assert ours[0] is None

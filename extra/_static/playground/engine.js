@@ -320,14 +320,14 @@ globalThis.charbookEngine = (function factory() {
      character was read, those of the prompt too. */
   class Writer {
     constructor(model, prompt, random, seen = () => {}) {
-      const ids = model.encode(prompt);
-      if (!ids.length) throw new Error("the prompt is empty: the model needs a character to start from");
+      this.unread = model.encode(prompt); // of the prompt
+      if (!this.unread.length)
+        throw new Error("the prompt is empty: the model needs a character to start from");
       this.model = model;
       this.random = random;
       this.seen = seen;
       this.state = model.start();
       this.logits = null;
-      for (const id of ids) this.#read(id, null);
     }
 
     #read(id, drawnFrom) {
@@ -336,8 +336,14 @@ globalThis.charbookEngine = (function factory() {
       this.seen(id, this.state, own, drawnFrom);
     }
 
+    /* Read on in the prompt, so many characters at most; next() reads what is left. */
+    prime(most = Infinity) {
+      for (const id of this.unread.splice(0, most)) this.#read(id, null);
+    }
+
     /* settings: those of nextDistribution -> the next character's id, which is also read. */
     next(settings) {
+      this.prime();
       const p = nextDistribution(this.logits, settings);
       const id = pick(p, this.random.next());
       this.#read(id, p);
@@ -345,20 +351,25 @@ globalThis.charbookEngine = (function factory() {
     }
   }
 
-  /* How surprised the model is by each character, -log p in nats; null for the first, which
-     nothing foretells. A generator, so that a page can stop for breath. */
-  function* surprises(model, ids) {
+  /* What the model thought before each character of a text: probabilities (V,); null before
+     the first, which nothing foretells. A generator, so that a page can stop for breath. */
+  function* foretold(model, ids) {
     const state = model.start();
     let logits = null;
     for (const id of ids) {
-      yield logits && -Math.log(nextDistribution(logits)[id]);
+      yield logits && nextDistribution(logits);
       logits = model.step(state, id);
     }
   }
 
+  /* -log p in nats of each character; null for the first. */
+  function surprises(model, ids) {
+    return Array.from(foretold(model, ids), (p, t) => p && -Math.log(p[ids[t]]));
+  }
+
   return {
     Model, Writer, Uniforms, UnknownCharacters,
-    load, nextDistribution, pick, byProbability, surprises,
+    load, nextDistribution, pick, byProbability, foretold, surprises,
     source: factory.toString(),
   };
 })();
