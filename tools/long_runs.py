@@ -473,12 +473,13 @@ def train_carrying(run, corpus, epochs=1, steps=None, callback=None):
 
 
 def carrying_state(
-    main=CARRYING, controls=CONTROLS, corpus="shakespeare", seeds=range(5), epochs=30, every=5
-):
+    main=CARRYING, controls=CONTROLS, corpus="shakespeare", seeds=range(5), epochs=30, every=5,
+    context_on=None,
+):  # fmt: skip
     """Windows shuffled or in order, the state dropped or carried; each scored both ways.
 
-    The useful context is measured for the two ways that make sense. The controls have the
-    first three seeds.
+    The controls have the first three seeds. The useful context is measured for the two ways
+    that make sense; with ``context_on``, for all, on so many held-out characters.
     """
     held_out = load_corpus(corpus).split()[1]
     runs = []
@@ -496,8 +497,8 @@ def carrying_state(
             by_epoch = np.reshape(losses, (epochs, -1)).mean(axis=1)
             run["train_loss"] = [round(x, 6) for x in by_epoch]
             run["cpu_seconds"] = round(cpu_seconds, 2)
-            if carry == (windows != "disjoint"):
-                run["context"] = useful_context(model, held_out)
+            if context_on or carry == (windows != "disjoint"):
+                run["context"] = useful_context(model, held_out[:context_on])
             run["first_losses"] = [round(x, 6) for x in losses[:FIRST]]
             runs.append(run)
             both = f"{run['stream_loss'][-1]:.4f}, by windows {run['window_loss'][-1]:.4f}"
@@ -568,6 +569,9 @@ RUNS = {
     "tenths-tinyshakespeare": tenths,
     "carrying-state": carrying_state,
     "carrying-state-shifted": partial(carrying_state, SHIFTED, SHIFTED_CONTROLS),
+    "carrying-state-tinyshakespeare": partial(
+        carrying_state, SHIFTED + SHIFTED_CONTROLS, [], "tinyshakespeare", range(3), 4, 2, 20_000
+    ),
 }
 
 
