@@ -1,11 +1,15 @@
+from itertools import islice
+
 import numpy as np
 import pytest
 import torch
 
+from helpers import sampling
 from helpers.corpus import Vocabulary
-from helpers.models import CharRNN, predict
+from helpers.models import CharRNN, CharTransformer, predict
 from helpers.ngram import NGram
-from helpers.sampling import generate, next_distribution, pick
+from helpers.numpy_lstm import NumpyCharLSTM
+from helpers.sampling import generate, next_distribution, pick, stream
 
 VOCAB = Vocabulary("abcdefg")
 LOGITS = np.log(np.array([0.05, 0.4, 0.1, 0.2, 0.15, 0.07, 0.03]))
@@ -15,7 +19,10 @@ DRAWS = 20_000
 def tiny(cell="lstm", **more):
     """Weights four times as large as usual, so that what was read before matters."""
     torch.manual_seed(1)
-    model = CharRNN(len(VOCAB), embed_size=5, hidden_size=6, cell=cell, **more)
+    if cell == "transformer":
+        model = CharTransformer(len(VOCAB), 12, num_heads=3, num_layers=2, context=4)
+    else:
+        model = CharRNN(len(VOCAB), embed_size=5, hidden_size=6, cell=cell, **more)
     with torch.no_grad():
         for weight in model.parameters():
             weight *= 4
@@ -161,6 +168,196 @@ def test_a_list_of_prompts_gives_a_list_of_texts_each_with_its_own_numbers():
     assert texts[0] != texts[1]
     assert texts[2].startswith("g")
     assert generate(model, VOCAB, [], 30) == []
+
+
+ARCHITECTURES = ["rnn", "lstm", "gru", "transformer"]
+PROMPTS = ["gab", "a", "cabbaged" * 2, "bag"]
+
+
+@pytest.mark.parametrize("settings", SETTINGS, ids=str)
+@pytest.mark.parametrize("cell", ARCHITECTURES)
+def test_the_fast_path_writes_the_slow_paths_text(cell, settings):
+    """One prompt, and several of unequal lengths; far beyond the Transformer's context."""
+    model = tiny(cell)
+    for prompt in ("gab", PROMPTS):
+        fast = generate(model, VOCAB, prompt, 80, seed=2, **settings)
+        assert fast == generate(model, VOCAB, prompt, 80, seed=2, fast=False, **settings)
+
+
+def test_a_long_text_is_the_slow_paths():
+    model = tiny("gru")
+    fast = generate(model, VOCAB, "gab", 2000, seed=2)
+    assert fast == generate(model, VOCAB, "gab", 2000, seed=2, fast=False)
+
+
+@pytest.mark.parametrize("cell", ["rnn", "lstm", "gru"])
+@pytest.mark.parametrize("num_layers", [2, 3])
+def test_the_fast_path_has_all_layers(cell, num_layers):
+    model = tiny(cell, num_layers=num_layers)
+    fast = generate(model, VOCAB, PROMPTS, 100, seed=2)
+    assert fast == generate(model, VOCAB, PROMPTS, 100, seed=2, fast=False)
+
+
+def test_the_numpy_lstm_writes_the_torch_lstms_text():
+    model = tiny("lstm")
+    ours = NumpyCharLSTM.from_torch(model)
+    text = generate(model, VOCAB, PROMPTS, 100, seed=2)
+    assert generate(ours, VOCAB, PROMPTS, 100, seed=2) == text
+    assert generate(ours, VOCAB, PROMPTS, 100, seed=2, fast=False) == text
+
+
+@pytest.mark.parametrize("cell", ARCHITECTURES)
+def test_the_fast_path_reads_the_prompt_and_calls_the_model_no_more(cell, monkeypatch):
+    model, read = tiny(cell), []
+    monkeypatch.setattr(
+        sampling,
+        "predict",
+        lambda m, ids, *state: read.append(ids.shape) or predict(m, ids, *state),
+    )
+    generate(model, VOCAB, ["gab", "a", "bag"], 50, seed=1)
+    assert read == [(1, 1), (2, 3)]  # those of equal length in one call
+
+
+@pytest.mark.parametrize("cell", ARCHITECTURES)
+def test_a_weight_update_is_never_missed(cell):
+    model = tiny(cell)
+    texts = [generate(model, VOCAB, "gab", 60, seed=2)]
+    for name, weight in model.named_parameters():
+        if name.endswith(("embedding.weight", "_hh_l0", "qkv.weight", "output.bias")):
+            with torch.no_grad():
+                weight += torch.randn(weight.shape, generator=torch.manual_seed(0)) * 3
+            texts.append(generate(model, VOCAB, "gab", 60, seed=2))
+            assert texts[-1] == generate(model, VOCAB, "gab", 60, seed=2, fast=False)
+    assert len(set(texts)) == len(texts) >= 4
+
+
+def test_an_update_of_the_numpy_lstm_is_not_missed_either():
+    model = NumpyCharLSTM.from_torch(tiny("lstm"))
+    before = generate(model, VOCAB, "gab", 60, seed=2)
+    model.train_step(np.array([[0, 1, 2]]), np.array([[1, 2, 3]]), lr=0.5)
+    after = generate(model, VOCAB, "gab", 60, seed=2)
+    assert before != after == generate(model, VOCAB, "gab", 60, seed=2, fast=False)
+
+
+@pytest.mark.parametrize("fast", [True, False])
+def test_texts_side_by_side_have_random_numbers_of_their_own(fast):
+    """Without memory, text i is what the numbers of default_rng([seed, i]) say."""
+    model = tiny("rnn")
+    with torch.no_grad():
+        model.output.weight.zero_()
+        model.output.bias.copy_(torch.as_tensor(LOGITS))
+    texts = generate(model, VOCAB, ["a"] * 5, 400, seed=3, fast=fast)
+    for i, text in enumerate(texts):
+        draws = np.random.default_rng([3, i]).random(400)
+        p = next_distribution(LOGITS.astype(np.float32))
+        assert text[1:] == "".join(VOCAB.chars[pick(p, u)] for u in draws)
+    assert len(set(texts)) == 5
+
+
+@pytest.mark.parametrize("cell", ["gru", "transformer"])
+def test_many_texts_are_written_in_groups_and_long_prompts_read_in_groups(cell, monkeypatch):
+    model = tiny(cell)
+    texts = generate(model, VOCAB, PROMPTS * 2, 30, seed=2)
+    monkeypatch.setattr(sampling, "TOGETHER", 3)
+    monkeypatch.setattr(sampling, "READ_AT_ONCE", 4)
+    monkeypatch.setattr(sampling, "BLOCK", 7)
+    assert generate(model, VOCAB, PROMPTS * 2, 30, seed=2) == texts
+
+
+@pytest.mark.parametrize("scale", [1e-3, 1e3, 1e5])
+def test_extreme_logits_do_not_overflow(scale):
+    model = tiny("lstm")
+    with torch.no_grad():
+        model.output.weight *= scale
+        model.output.bias -= 2 * scale
+    for temperature in (0.01, 1.0):
+        settings = {"length": 50, "temperature": temperature, "seed": 2}
+        for prompt in ("gab", PROMPTS):
+            fast = generate(model, VOCAB, prompt, **settings)
+            assert fast == generate(model, VOCAB, prompt, fast=False, **settings)
+
+
+@pytest.mark.parametrize("settings", SETTINGS, ids=str)
+def test_rows_of_logits_give_what_each_gives_alone(settings):
+    rng = np.random.default_rng(1)
+    logits = rng.normal(size=(5, 7)) * 3
+    logits[3, :4] = logits[3, 4]  # equals, of which top-k takes the earlier
+    rows, u = next_distribution(logits, **settings), rng.random(5)
+    np.testing.assert_array_equal(rows, [next_distribution(z, **settings) for z in logits])
+    assert pick(rows, u).tolist() == [pick(p, v) for p, v in zip(rows, u, strict=True)]
+
+
+@pytest.mark.parametrize("fast", [True, False])
+@pytest.mark.parametrize("cell", ARCHITECTURES)
+def test_a_stream_yields_the_characters_of_generate(cell, fast):
+    model = tiny(cell)
+    text = generate(model, VOCAB, "gab", 40, seed=6, temperature=1.2, top_k=5)
+    settings = {"seed": 6, "temperature": 1.2, "top_k": 5, "fast": fast}
+    assert list(stream(model, VOCAB, "gab", 40, **settings)) == list(text[3:])
+    assert "".join(islice(stream(model, VOCAB, "gab", **settings), 40)) == text[3:]
+    assert list(stream(model, VOCAB, "gab", 0)) == []
+
+
+def test_a_stream_of_an_ngram():
+    model = NGram(2, len(VOCAB)).fit(VOCAB.encode("abcdefg" * 5))
+    assert "".join(stream(model, VOCAB, "a", 9, temperature=0)) == "bcdefgabc"
+
+
+@pytest.mark.parametrize("fast", [True, False])
+def test_a_stream_that_waits_leaves_the_model_as_it_is(fast):
+    """Dropout off for what is written, but not for what happens in between."""
+    model = tiny(num_layers=2, dropout=0.9).train()
+    text = generate(model, VOCAB, "a", 20, seed=1)
+    new = "a"
+    for char in stream(model, VOCAB, "a", 20, seed=1, fast=fast):
+        new += char
+        assert model.training
+        assert torch.is_grad_enabled()
+    assert new == text
+
+
+def test_a_fast_stream_keeps_its_weights():
+    model = tiny()
+    text = generate(model, VOCAB, "a", 40, seed=1)
+    new = stream(model, VOCAB, "a", 40, seed=1)
+    start = "a" + "".join(islice(new, 10))
+    with torch.no_grad():
+        for weight in model.parameters():
+            weight.zero_()
+    assert start + "".join(new) == text
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"temperature": -1}, "temperature must be"),
+        ({"length": 2.5}, "length must be a whole number"),
+        ({"prompt": ""}, "prompt is empty"),
+        ({"prompt": "aZ"}, "prompt cannot be read: character 'Z' at position 1"),
+        ({"vocab": Vocabulary("ab")}, "knows 7 characters and the vocabulary has 2"),
+    ],
+)
+def test_a_stream_refuses_at_once(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        stream(**{"model": tiny(), "vocab": VOCAB, "prompt": "a"} | arguments)
+
+
+def test_weights_that_are_no_numbers_are_refused():
+    model = tiny()
+    with torch.no_grad():
+        model.output.bias[2] = float("nan")
+    for fast in (True, False):
+        with pytest.raises(ValueError, match="guess after the prompt is not a number"):
+            generate(model, VOCAB, "a", fast=fast)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+@pytest.mark.parametrize("cell", ARCHITECTURES)
+def test_a_model_on_cuda_is_copied(cell):
+    model = tiny(cell)
+    text = generate(model, VOCAB, PROMPTS, 60, seed=2)
+    assert generate(model.cuda(), VOCAB, PROMPTS, 60, seed=2) == text
+    assert generate(model, VOCAB, PROMPTS, 60, seed=2, fast=False) == text
 
 
 def test_without_a_seed_texts_differ():
