@@ -48,13 +48,13 @@ FAULTS = {
     ),
     "state not passed on while sampling": (
         "helpers/sampling.py",
-        "        logits, state = predict(model, unread, state)",
-        "        logits, state = predict(model, unread, None)",
+        "            logits, state = predict(model, [[i]], state)",
+        "            logits, state = predict(model, [[i]], None)",
     ),
     "temperature multiplied": (
         "helpers/sampling.py",
-        "    scaled = (logits - logits.max()) / temperature",
-        "    scaled = (logits - logits.max()) * temperature",
+        "    scaled = (logits - logits.max(axis=-1, keepdims=True)) / temperature",
+        "    scaled = (logits - logits.max(axis=-1, keepdims=True)) * temperature",
     ),
     "held-out text inside training": (
         "helpers/corpus.py",
@@ -73,9 +73,8 @@ FAULTS = {
     ),
     "top-p keeps one too few": (
         "helpers/sampling.py",
-        "        before = np.cumsum(p[order]) - p[order]  # mass of the more probable ones\n"
-        "        p[order[before >= top_p]] = 0",
-        "        before = np.cumsum(p[order])\n        p[order[before >= top_p]] = 0",
+        "        before = np.cumsum(falling, axis=-1) - falling  # mass of the more probable ones",
+        "        before = np.cumsum(falling, axis=-1)",
     ),
     "GRU reset before the product": (
         "chapters/gru.ipynb",
@@ -152,19 +151,84 @@ FAULTS = {
     ),
     "min-p relative to 1": (
         "helpers/sampling.py",
-        "        p[p < min_p * p.max()] = 0",
+        "        p[p < min_p * p.max(axis=-1, keepdims=True)] = 0",
         "        p[p < min_p] = 0",
     ),
     "top-p before temperature": (
         "helpers/sampling.py",
-        "        before = np.cumsum(p[order]) - p[order]  # mass of the more probable ones",
-        "        q = np.exp(logits - logits.max()) / np.exp(logits - logits.max()).sum()\n"
-        "        before = np.cumsum(q[order]) - q[order]",
+        "        before = np.cumsum(falling, axis=-1) - falling  # mass of the more probable ones",
+        "        q = np.exp(logits - logits.max(axis=-1, keepdims=True))\n"
+        "        q = np.take_along_axis(q / q.sum(axis=-1, keepdims=True), order, axis=-1)\n"
+        "        before = np.cumsum(q, axis=-1) - q",
     ),
     "greedy that samples": (
         "helpers/sampling.py",
-        "    if temperature == 0:\n        return np.eye(len(logits))[logits.argmax()]\n",
+        "    if temperature == 0:\n"
+        "        return np.eye(logits.shape[-1])[logits.argmax(axis=-1)]\n",
         "    temperature = temperature or 1.0\n",
+    ),
+    "fast path: temperature multiplied": (
+        "helpers/sampling.py",
+        "            np.divide(weights, temperature, out=weights)",
+        "            np.multiply(weights, temperature, out=weights)",
+    ),
+    "fast path: table stale after a weight update": (
+        "helpers/sampling.py",
+        "    machine = fold(model) if fast and length else None",
+        '    if "machine" not in vars(model):\n'
+        '        vars(model)["machine"] = fold(model)\n'
+        '    machine = vars(model)["machine"] if fast and length else None',
+    ),
+    "fast path: texts share their random numbers": (
+        "helpers/sampling.py",
+        "    return [np.random.default_rng([seed, i]) for i in range(n)]",
+        "    return [np.random.default_rng([seed, 0]) for i in range(n)]",
+    ),
+    "fast path: states in the order of the prompts' lengths": (
+        "helpers/sampling.py",
+        "            groups.append((rows, state))",
+        "            before = sum(len(others) for others, _ in groups)\n"
+        "            groups.append((before + np.arange(len(rows)), state))",
+    ),
+    "fold: the GRU's recurrent bias moved out of the reset gate's reach": (
+        "helpers/folded.py",
+        "        stays[-own.shape[1] :] = True",
+        "        stays[-own.shape[1] :] = False",
+    ),
+    "fold: recurrent bias left out": (
+        "helpers/folded.py",
+        "bias + np.where(stays, 0, own_bias), np.where",
+        "bias, np.where",
+    ),
+    "fold: two gates swapped": (
+        "helpers/folded.py",
+        "np.concatenate([i / 2, f / 2, o / 2, g])",
+        "np.concatenate([f / 2, i / 2, o / 2, g])",
+    ),
+    "fold: state not passed on": (
+        "helpers/folded.py",
+        "            move(x)\n",
+        "            own[...] = 0\n            move(x)\n",
+    ),
+    "fold: cache one place off": (
+        "helpers/folded.py",
+        "        self.place = self.position % self.context",
+        "        self.place = (self.position + 1) % self.context",
+    ),
+    "fold: cache one position short": (
+        "helpers/folded.py",
+        "        self.seen = min(self.position + 1, self.context)",
+        "        self.seen = min(self.position + 1, self.context - 1)",
+    ),
+    "fold: the prompt's keys turned one position too far": (
+        "helpers/folded.py",
+        "np.exp(places[:, None] * self.speed)",
+        "np.exp((places[:, None] + 1) * self.speed)",
+    ),
+    "fold: shorter texts see empty places": (
+        "helpers/folded.py",
+        "        if empty.any():",
+        "        if empty.all():",
     ),
     "attention sees the next character": (
         "helpers/models.py",
