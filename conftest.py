@@ -11,6 +11,8 @@ The chapter on other frameworks is skipped where they are not installed.
 import importlib.util
 import os
 import re
+import subprocess
+import sys
 import tempfile
 from pathlib import Path
 
@@ -24,6 +26,7 @@ os.environ.pop("PYTHONWARNINGS", None)
 os.environ.setdefault("KERAS_HOME", str(Path(tempfile.gettempdir()) / "charbook-keras"))
 
 import pytest
+from filelock import FileLock
 from nbval.plugin import IPyNbCell
 
 DECIMAL = re.compile(r"-?\d+\.\d+(?:e[-+]?\d+)?|-?\d+e[-+]?\d+")
@@ -96,3 +99,34 @@ def pytest_collection_modifyitems(items):
         for item in items:
             if item.path.name == "elsewhere.ipynb":
                 item.add_marker(pytest.mark.skip(reason=reason))
+
+
+@pytest.fixture(scope="session")
+def site(tmp_path_factory):
+    """The folder of the built site; building it with a warning fails.
+
+    It is built once for all workers. CHARBOOK_SITE names one that is built already.
+    """
+    if ready := os.environ.get("CHARBOOK_SITE"):
+        return Path(ready).resolve()
+    shared = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        shared = shared.parent  # each worker has a folder of its own in it
+    out, failures = shared / "site", shared / "site-failures.txt"
+    with FileLock(shared / "site.lock"):
+        if not failures.exists():
+            failures.write_text(build_site(out))
+    assert not failures.read_text(), failures.read_text()
+    return out / "_build" / "html"
+
+
+def build_site(out):
+    """Build the site into a folder. What went wrong, one line each; nothing if all is well."""
+    jupyter_book = Path(sys.executable).parent / "jupyter-book"
+    root = Path(__file__).resolve().parent
+    command = [jupyter_book, "build", root, "--path-output", out, "-W", "-n", "--keep-going"]
+    run = subprocess.run(command, capture_output=True, text=True, check=False)
+    if run.returncode == 0:
+        return ""
+    lines = run.stderr.split("\n")
+    return "\n".join(x for x in lines if "WARNING" in x or "ERROR" in x) or run.stderr[-2000:]
