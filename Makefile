@@ -10,7 +10,7 @@ FRAMEWORKS := $(VENV)/.frameworks
 # For PyTorch's CPU build on Linux: make book TORCH_INDEX=https://download.pytorch.org/whl/cpu
 TORCH_INDEX ?=
 
-.PHONY: help book frameworks test serve lab execute results faults lint clean
+.PHONY: help book frameworks test serve pdf lab execute results faults reproduce lint clean
 
 help: ## this list
 	@echo "make TARGET, where TARGET is one of"
@@ -39,6 +39,9 @@ book: $(READY) ## build the site into _build/html; Sphinx warnings are errors
 test: $(READY) $(FRAMEWORKS) ## compute every stored output again and compare; run the helpers' tests
 	$(BIN)/python -m pytest --nbval -n $(WORKERS) --dist loadscope
 
+pdf: book ## print the whole book into _build/character-by-character.pdf (needs Chromium)
+	$(BIN)/python tools/make_pdf.py _build/html _build/character-by-character.pdf
+
 serve: book ## build, then serve at http://localhost:8000
 	$(BIN)/python -m http.server 8000 --bind 127.0.0.1 --directory _build/html
 
@@ -56,6 +59,9 @@ results: $(READY) ## repeat the long runs in data/results (about four hours)
 
 faults: $(READY) $(FRAMEWORKS) ## plant known faults one at a time and see that the tests catch them
 	$(BIN)/python tools/plant_faults.py
+
+reproduce: $(READY) $(FRAMEWORKS) ## do the outputs hold on other threads, instruction sets, versions? (40 minutes)
+	$(BIN)/python tools/reproduce.py
 
 lint: $(READY) ## style of the Python files
 	$(BIN)/ruff check . && $(BIN)/ruff format --check .

@@ -1,0 +1,154 @@
+"""Statements that hold for every text, model and setting, tried on many that hypothesis makes up.
+
+The examples are derived from the tests themselves (``derandomize``), so that a run can be
+repeated; take it out to look for others.
+"""
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from helpers.checkpoint import load, save
+from helpers.corpus import Vocabulary, disjoint_windows
+from helpers.models import CharRNN, CharTransformer, evaluating, predict
+from helpers.ngram import NGram
+from helpers.numpy_lstm import NumpyCharLSTM
+from helpers.sampling import next_distribution, pick
+from helpers.training import character_losses, epoch_batches
+
+settings.register_profile("book", derandomize=True, deadline=None, max_examples=60, database=None)
+settings.load_profile("book")
+
+V = 7
+every_character = st.characters(exclude_categories=())  # lone surrogates and NUL too
+texts = st.text(every_character, min_size=1)
+logits = arrays(np.float64, st.integers(1, 9), elements=st.floats(-50, 50))
+temperatures = st.floats(0.01, 20)
+few_ids = arrays(np.int64, st.integers(2, 60), elements=st.integers(0, V - 1))
+architectures = st.sampled_from(["rnn", "lstm", "gru", "transformer", "numpy", "n-gram"])
+
+
+def small_model(kind, seed=0):
+    """An untrained model of V characters; the n-gram has counted something."""
+    torch.manual_seed(seed)
+    if kind == "transformer":
+        return CharTransformer(V, embed_size=8, num_heads=2, num_layers=2, context=5).eval()
+    if kind == "numpy":
+        return NumpyCharLSTM(V, 3, 5, seed=seed)
+    if kind == "n-gram":
+        return NGram(3, V).fit(np.random.default_rng(seed).integers(V, size=80))
+    return CharRNN(V, 3, 5, cell=kind, num_layers=2).eval()
+
+
+@given(texts)
+def test_encode_and_decode_are_inverse_for_any_text(text):
+    vocab = Vocabulary(text)
+    ids = vocab.encode(text)
+    assert vocab.decode(ids) == text
+    np.testing.assert_array_equal(vocab.encode(vocab.decode(ids)), ids)
+
+
+@given(texts, every_character)
+def test_a_character_that_the_text_lacks_is_refused(text, stranger):
+    assume(stranger not in text)
+    with pytest.raises(ValueError, match="is not in the vocabulary"):
+        Vocabulary(text).encode(text + stranger)
+
+
+@given(st.integers(2, 400), st.integers(1, 60))
+def test_disjoint_windows_cover_each_target_once(n, seq_len):
+    assume(n > seq_len)
+    x, y = disjoint_windows(np.arange(n), seq_len)
+    np.testing.assert_array_equal(y.ravel(), 1 + np.arange(y.size))
+    np.testing.assert_array_equal(x, y - 1)
+    assert n - 1 - y.size < seq_len  # only what fills no window is left out
+
+
+@given(st.integers(1, 9), st.integers(1, 6), st.integers(1, 4), st.integers(0, 30))
+def test_an_epoch_meets_no_target_twice(seq_len, batch, batches, rest):
+    ids = torch.arange(seq_len * batch * batches + 1 + rest % (seq_len * batch))
+    for windows in ("disjoint", "stream"):
+        met = [y for _, y in epoch_batches(ids, seq_len, batch, windows, torch.Generator())]
+        met = torch.cat([y.flatten() for y in met])
+        assert len(met) == seq_len * batch * batches
+        assert len(met.unique()) == len(met)
+
+
+@given(
+    logits,
+    temperatures,
+    st.none() | st.integers(1, 12),
+    st.none() | st.floats(0.01, 1),
+    st.none() | st.floats(0.01, 1),
+    st.floats(0, 1, exclude_max=True),
+)
+def test_what_the_filters_cut_off_is_never_drawn(scores, temperature, top_k, top_p, min_p, u):
+    p = next_distribution(scores, temperature, top_k, top_p, min_p)
+    assert p.sum() == pytest.approx(1)
+    assert (p >= 0).all()
+    assert p[scores.argmax()] == p.max() > 0  # the most probable one stays
+    assert p[pick(p, u)] > 0
+    if top_k is not None:
+        assert (p > 0).sum() <= top_k
+    if min_p is not None:
+        assert p[p > 0].min() >= min_p * p.max() * (1 - 1e-12)
+    if top_p is not None and top_k is None and min_p is None:
+        plain = next_distribution(scores, temperature)
+        kept = np.sort(plain[p > 0])  # the fewest that together reach top_p
+        assert kept.sum() >= top_p - 1e-9
+        assert kept[1:].sum() < top_p + 1e-9
+
+
+@given(logits, temperatures)
+def test_sampling_is_right_in_distribution(scores, temperature):
+    """Each character owns a stretch of [0, 1) as long as its probability."""
+    p = next_distribution(scores, temperature)
+    ends = np.cumsum(p)
+    for i in np.flatnonzero(p > 1e-9):
+        begin, end = ends[i] - p[i], ends[i]
+        for u in begin + (end - begin) * np.array([0.01, 0.5, 0.99]):
+            assert pick(p, min(u, 1 - 1e-16)) == i
+
+
+@given(architectures, few_ids, st.data())
+def test_a_text_read_in_parts_gives_the_logits_of_the_whole(kind, ids, data):
+    model = small_model(kind)
+    cuts = data.draw(st.lists(st.integers(1, len(ids)), max_size=4).map(sorted))
+    parts, state = [], None
+    with evaluating(model):
+        whole, _ = predict(model, ids[None])
+        for part in np.split(ids, cuts):
+            if part.size:
+                scores, state = predict(model, part[None], state)
+                parts.append(scores)
+    np.testing.assert_allclose(np.concatenate(parts, axis=1), whole, atol=2e-5)
+
+
+@given(architectures, few_ids, st.integers(1, 60), st.none() | st.integers(1, 20))
+def test_evaluation_does_not_depend_on_the_size_of_its_pieces(kind, ids, chunk, window):
+    model = small_model(kind)
+    once = character_losses(model, ids, window)
+    np.testing.assert_allclose(character_losses(model, ids, window, chunk=chunk), once, atol=2e-5)
+    assert once.shape == (len(ids) - 1,)
+
+
+@settings(max_examples=25)
+@given(
+    st.sampled_from(["rnn", "lstm", "gru", "transformer"]),
+    st.sets(every_character, min_size=V, max_size=V),
+    st.integers(0, 2**32),
+    st.dictionaries(st.text(min_size=1), st.integers() | st.text() | st.booleans(), max_size=3),
+)
+def test_checkpoints_come_back_as_they_were(tmp_path_factory, kind, characters, seed, more):
+    model, vocab = small_model(kind, seed), Vocabulary(characters)
+    folder = tmp_path_factory.mktemp("checkpoint")
+    save(folder, model, vocab, notes=more)
+    again, vocab_again, state = load(folder)
+    assert vocab_again == vocab
+    assert state["notes"] == more
+    assert again.config == model.config
+    for name, weight in model.state_dict().items():
+        assert torch.equal(again.state_dict()[name], weight), name
