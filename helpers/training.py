@@ -14,6 +14,7 @@ import torch
 from torch.nn import functional as F
 from tqdm import tqdm
 
+from . import kernels
 from .corpus import disjoint_windows
 from .models import choose_device, detach, evaluating, predict
 from .processes import ALONE
@@ -132,7 +133,8 @@ class Training:
         self.device = choose_device(device)
         self.model = model.to(self.device).train()
         self.network = processes.wrap(self.model)
-        self.optimizer = optimizer or torch.optim.Adam(model.parameters(), lr=lr)
+        # Fused: one pass over the parameters in place of a dozen small operations for each.
+        self.optimizer = optimizer or torch.optim.Adam(model.parameters(), lr=lr, fused=True)
         self.ids = _as_ids(train_ids)
         self.order = torch.Generator().manual_seed(seed)
         self.per_epoch = batches_per_epoch(len(self.ids), seq_len, batch_size)
@@ -176,7 +178,8 @@ class Training:
         history = self.history
         started = time.perf_counter()
         first = self.done // self.per_epoch * self.per_epoch
-        last = min(first + self.per_epoch, self.total)
+        border = first + self.per_epoch
+        last = min(border, self.total)
         self._order_at_start = self.order.get_state()
         batches = epoch_batches(
             self.ids, self.seq_len, self.batch_size, self.windows, self.order, self.done - first
@@ -195,7 +198,7 @@ class Training:
             history.grad_norm.append(norm)
             if not math.isfinite(loss):
                 raise TrainingDiverged(_diverged(loss, self.done), history)
-            if self.windows != "stream" or step + 1 == last:
+            if self.windows != "stream" or step + 1 == border:
                 self.carried = None
             if step + 1 == last:
                 history.train_loss.append(float(np.mean(history.step_loss[first:])))
@@ -269,6 +272,8 @@ class Training:
             for name in SERIES:
                 setattr(self.history, name, tensors[name].tolist())
             self.history.seconds = numbers["seconds"]
+            # Where a training ended within an epoch, its mean so far is no epoch's.
+            del self.history.train_loss[self.done // self.per_epoch :]
         except (KeyError, RuntimeError, TypeError) as error:
             raise ValueError(f"the stored training is not whole: {error}") from error
         if self.done != numbers["done"]:
@@ -345,7 +350,8 @@ def train_step(model, x, y, optimizer, clip=5.0, state=None):
     The returned state is detached: the next step starts from its numbers, and no gradient
     flows back over the border.
     """
-    logits, state = model(x, detach(state))  # (B, T, V)
+    with kernels.by_hand():  # on a CPU: RNN and GRU by our own backward pass
+        logits, state = model(x, detach(state))  # (B, T, V)
     loss = F.cross_entropy(logits.flatten(0, 1), y.flatten())
     optimizer.zero_grad()
     loss.backward()

@@ -340,12 +340,12 @@ RECIPES = {
 }
 
 
-def run(model, stop_at=None, restored=None, **recipe):
+def run(model, stop_at=None, restored=None, steps=11, **recipe):
     """A training of 11 updates (of 4 an epoch), begun or gone on with, and stopped or not."""
     if "optimizer" in recipe:
         recipe["optimizer"] = recipe["optimizer"](model.parameters(), lr=0.1, momentum=0.9)
     training = Training(
-        model, random_ids(200), steps=11, seq_len=8, batch_size=6, device="cpu", **recipe
+        model, random_ids(200), steps=steps, seq_len=8, batch_size=6, device="cpu", **recipe
     )
     if restored is not None:
         training.restore(*restored)
@@ -391,6 +391,15 @@ def test_a_state_in_parts_goes_on_bit_for_bit(kind):
     assert sum(name.startswith("carried") for name in state[0]) == (4 if kind != "lstm" else 2)
     resumed = run(stopped.model, restored=state, windows="stream")
     assert torch.equal(weights(resumed.model), weights(whole.model))
+
+
+def test_a_training_that_ended_within_an_epoch_can_be_lengthened():
+    whole = run(tiny("lstm"), windows="stream")
+    short, *state = run(tiny("lstm"), 6, steps=6, windows="stream")
+    assert len(short.history.train_loss) == 2
+    longer = run(short.model, restored=state, windows="stream")
+    assert longer.history.train_loss == whole.history.train_loss
+    assert torch.equal(weights(longer.model), weights(whole.model))
 
 
 def test_another_recipe_is_not_gone_on_with():

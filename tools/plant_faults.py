@@ -89,8 +89,8 @@ FAULTS = {
     ),
     "a gate's derivative": (
         "helpers/numpy_lstm.py",
-        "            d_f[:] = d_c * cs[t] * f * (1 - f)",
-        "            d_f[:] = d_c * cs[t] * (1 - f**2)",
+        "            np.subtract(gates[t, :2], d_gates[:2], out=d_gates[:2])",
+        "            np.subtract(1, d_gates[:2], out=d_gates[:2])",
     ),
     "weight gradient misses the last step": (
         "helpers/numpy_lstm.py",
@@ -104,8 +104,33 @@ FAULTS = {
     ),
     "bias gradient over the wrong axis": (
         "helpers/numpy_lstm.py",
-        "        d_bias = flat.sum(axis=0)",
-        "        d_bias = d_gates.sum(axis=1)[-1]",
+        "        d_bias = d_table.sum(axis=0)",
+        "        d_bias = flat[-batch:].sum(axis=0)",
+    ),
+    "NumPy: one bias missing in the table": (
+        "helpers/numpy_lstm.py",
+        '        bias = p["recurrent.bias_ih_l0"] + p["recurrent.bias_hh_l0"]',
+        '        bias = p["recurrent.bias_ih_l0"]',
+    ),
+    "NumPy: memory used again, not cleared": (
+        "helpers/numpy_lstm.py",
+        "        one_hot[:] = 0\n",
+        "",
+    ),
+    "by hand: one bias missing in the table": (
+        "helpers/kernels.py",
+        "rows, turned, added = rows + bias, weight.t(), torch.empty_like(start)",
+        "rows, turned, added = rows, weight.t(), torch.empty_like(start)",
+    ),
+    "by hand: the candidate's bias before the reset gate": (
+        "helpers/kernels.py",
+        "        d_bias = torch.cat([d_rows.sum(0)[: 2 * H], flat[:, :H].sum(0)])",
+        "        d_bias = d_rows.sum(0)",
+    ),
+    "by hand: the gathered gradient misses a step": (
+        "helpers/kernels.py",
+        "        d_weight = flat.t() @ hs[:-1].flatten(0, 1)",
+        "        d_weight = flat[hs.shape[1] :].t() @ hs[1:-1].flatten(0, 1)",
     ),
     "recorded gates one step late": (
         "helpers/gates.py",
