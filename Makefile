@@ -10,7 +10,7 @@ FRAMEWORKS := $(VENV)/.frameworks
 # For PyTorch's CPU build on Linux: make book TORCH_INDEX=https://download.pytorch.org/whl/cpu
 TORCH_INDEX ?=
 
-.PHONY: help book frameworks test serve pdf lab execute results faults reproduce lint clean
+.PHONY: help book frameworks test serve pdf lab execute results bench faults reproduce lint clean
 
 help: ## this list
 	@echo "make TARGET, where TARGET is one of"
@@ -56,6 +56,9 @@ execute: $(READY) $(FRAMEWORKS) ## run every notebook from the top and store its
 results: $(READY) ## repeat the long runs in data/results (about four hours)
 	$(BIN)/python tools/long_runs.py --all
 	$(BIN)/python tools/ledger_runs.py
+
+bench: $(READY) ## time the book's loops against plain ones, in turn (about five minutes)
+	$(BIN)/python benchmarks/run.py
 
 faults: $(READY) $(FRAMEWORKS) ## plant known faults one at a time and see that the tests catch them
 	$(BIN)/python tools/plant_faults.py
