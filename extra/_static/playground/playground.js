@@ -21,7 +21,7 @@
   const quoted = (character) => `“${visible(character)}”`;
   const whole = (number) => number.toLocaleString("en-GB");
   const percent = (p) =>
-    p > 0 && p < 0.0005 ? "< 0.1 %" : `${(100 * p).toFixed(1)} %`;
+    p > 0 && p < 0.0005 ? "<\u00a00.1\u00a0%" : `${(100 * p).toFixed(1)}\u00a0%`;
 
   /* An element with attributes, listeners (on…) and children. */
   function h(tag, attributes = {}, ...children) {
@@ -33,6 +33,14 @@
     }
     element.append(...children);
     return element;
+  }
+
+  /* Whether the pointer itself has moved: a page that scrolls under it is not pointing. */
+  let where = "";
+  function moved({ screenX, screenY }) {
+    const before = where;
+    where = `${screenX} ${screenY}`;
+    return where !== before;
   }
 
   let counter = 0;
@@ -82,7 +90,8 @@
       this.onLook = onLook;
       this.box = h("div", { class: "pg-text", role: "region", "aria-label": label, tabindex: "0" });
       const at = (event) => event.target.closest?.("[data-at]")?.dataset.at;
-      this.box.addEventListener("pointerover", (event) => {
+      this.box.addEventListener("pointermove", (event) => {
+        if (!moved(event)) return;
         const i = at(event);
         if (i !== undefined) onLook(Number(i), false);
       });
@@ -106,7 +115,7 @@
       const span = h("span", { "data-at": String(this.items.length) });
       const ends = item.character === "\n";
       span.className = [kind, item.given && "pg-given", ends && "pg-end"].filter(Boolean).join(" ");
-      span.textContent = item.character;
+      span.textContent = ends ? "" : item.character; // the style sheet draws ↵
       this.line.append(span);
       if (ends) this.box.append((this.line = h("div")));
       this.items.push(item);
@@ -139,7 +148,7 @@
   /* ---------------------------------------------------------------- bars */
 
   class Bars {
-    constructor() {
+    constructor(kind = "") {
       this.caption = h("caption", {}, "Next character");
       this.rows = Array.from({ length: TOP }, () => {
         const bar = h("i");
@@ -158,7 +167,7 @@
         h("th", { scope: "col" }, h("span", { "aria-hidden": "true" }, short), h("span", { class: "pg-hidden" }, long)),
       );
       this.table = h(
-        "table", { class: "pg-bars" }, this.caption,
+        "table", { class: `pg-bars ${kind}` }, this.caption,
         h("thead", {}, h("tr", {}, ...heads)), h("tbody", {}, ...this.rows.map((row) => row.tr)),
       );
     }
@@ -216,10 +225,11 @@
   class Heatmap {
     static WIDTH = 10; // of a character, in CSS pixels
     static HEIGHT = 2; // of a unit
-    static KEPT = 240; // characters
+    static SHOWN = 240; // characters at once
 
     constructor(onLook) {
-      this.columns = []; // {character, at, input, forget, …} with arrays (H,)
+      this.columns = []; // one a character: {character, input, forget, …} with arrays (H,)
+      this.first = 0; // the column shown leftmost
       this.canvas = h("canvas", { role: "img", "aria-label": "no gates yet" });
       this.canvas.width = this.canvas.height = 1;
       this.scroll = h(
@@ -246,11 +256,12 @@
         attributes: true, attributeFilter: ["data-theme"],
       });
       this.canvas.addEventListener("pointermove", (event) => {
-        const column = this.columns[Math.floor(event.offsetX / Heatmap.WIDTH)];
+        if (!moved(event)) return;
+        const at = this.first + Math.floor(event.offsetX / Heatmap.WIDTH);
         const unit = Math.floor(event.offsetY / Heatmap.HEIGHT) + 1;
-        if (!column || unit > column.h.length) return;
+        if (at >= this.columns.length || unit > this.columns[at].h.length) return;
         this.unit.value = unit;
-        onLook(column.at, false);
+        onLook(at, false);
       });
       this.canvas.addEventListener("pointerleave", () => onLook(null, false));
       this.looked = null;
@@ -259,19 +270,34 @@
 
     clear() {
       this.columns = [];
+      this.first = 0;
       this.looked = null;
       this.draw();
     }
 
-    add(character, at, state) {
-      const column = { character, at };
+    add(character, state) {
+      const column = { character };
       for (const key of Object.keys(KINDS)) column[key] = Float32Array.from(state[key]);
       this.columns.push(column);
-      if (this.columns.length > Heatmap.KEPT) this.columns.splice(0, 40);
     }
 
-    toEnd() {
+    /* The last column is drawn and seen. */
+    follow() {
+      this.first = Math.max(0, this.columns.length - Heatmap.SHOWN);
+      this.draw(this.columns.length - 1);
       this.scroll.scrollLeft = this.scroll.scrollWidth;
+    }
+
+    /* A column is drawn and seen, wherever in the text it is. */
+    lookAt(at) {
+      const { SHOWN, WIDTH } = Heatmap;
+      if (at < this.first || at >= this.first + SHOWN)
+        this.first = Math.max(0, Math.min(at - SHOWN / 2, this.columns.length - SHOWN));
+      this.draw(at);
+      const x = (at - this.first) * WIDTH;
+      const { scrollLeft, clientWidth } = this.scroll;
+      if (x < scrollLeft || x + WIDTH > scrollLeft + clientWidth)
+        this.scroll.scrollLeft = x - clientWidth / 2;
     }
 
     draw(looked = this.looked) {
@@ -284,14 +310,15 @@
       this.low.textContent = low === 0 ? "0, shut" : `−${-low}`;
       this.high.textContent = low === 0 ? "1, open" : `${high}`;
       const H = this.columns[0]?.h.length ?? 128;
-      const N = this.columns.length;
+      const shown = this.columns.slice(this.first, this.first + Heatmap.SHOWN);
+      const N = shown.length;
       this.unit.max = H;
       const unit = Math.min(Math.max(Math.round(Number(this.unit.value)) || 1, 1), H);
       this.say(name, unit, H);
       if (!N || !this.details.open) return;
       const colours = ramp(stops);
       const image = new ImageData(N, H);
-      this.columns.forEach((column, x) => {
+      shown.forEach((column, x) => {
         const values = column[this.kind.value];
         for (let y = 0; y < H; y++) {
           const share = Math.min(Math.max((values[y] - low) / (high - low), 0), 1);
@@ -321,17 +348,18 @@
       pen.fillStyle = pen.strokeStyle = ink;
       pen.font = "13px monospace";
       pen.textAlign = "center";
-      this.columns.forEach((column, x) => {
+      shown.forEach((column, x) => {
         pen.fillText(visible(column.character), (x + 0.5) * WIDTH, H * HEIGHT + 14);
       });
       pen.strokeRect(0.5, (unit - 1) * HEIGHT - 0.5, width - 1, HEIGHT + 1);
-      const x = this.columns.findIndex((column) => column.at === this.looked);
-      if (x >= 0) pen.strokeRect(x * WIDTH - 0.5, 0.5, WIDTH + 1, height - 1);
-      this.canvas.setAttribute("aria-label", `Heatmap: ${name} of ${H} units over the last ${N} characters. ${this.said.textContent}`);
+      const x = (this.looked ?? N - 1) - this.first;
+      pen.strokeRect(x * WIDTH - 0.5, 0.5, WIDTH + 1, height - 1);
+      this.canvas.setAttribute("aria-label", `Heatmap: ${name} of ${H} units over ${N} characters. ${this.said.textContent}`);
     }
 
     say(name, unit, H) {
-      const column = this.columns.find((c) => c.at === this.looked) ?? this.columns.at(-1);
+      const at = this.looked ?? this.columns.length - 1;
+      const column = this.columns[at];
       if (!column) {
         this.said.textContent = "Press play: each character adds a column.";
         return;
@@ -341,7 +369,7 @@
       const many = values.filter((v) => v > (KINDS[this.kind.value][1] === 0 ? 0.5 : 0)).length;
       const than = KINDS[this.kind.value][1] === 0 ? "more than half open" : "above zero";
       this.said.textContent =
-        `After reading ${quoted(column.character)} at place ${column.at + 1}, the ${name} of unit ${unit} is ` +
+        `After reading ${quoted(column.character)} at place ${at + 1}, the ${name} of unit ${unit} is ` +
         `${values[unit - 1].toFixed(3)}. The mean of all ${H} units is ${mean.toFixed(3)}; ${many} are ${than}.`;
     }
   }
@@ -391,7 +419,7 @@
         "details", { class: "pg-wide", hidden: true },
         h("summary", {}, "The same text in Python"),
         h("p", {}, "In a copy of the book, this prints what you see, to the letter:"),
-        h("pre", { class: "pg-python", tabindex: "0", role: "region", "aria-label": "Python code" }, this.code),
+        h("div", { class: "pg-python", tabindex: "0", role: "region", "aria-label": "Python code" }, this.code),
       );
       this.element = h(
         "div", { class: "pg-result pg-two" },
@@ -427,7 +455,7 @@
 
     seen(id, state, own, drawn) {
       const item = { id, character: this.model.characters[id], own, drawn, given: !drawn };
-      if (state.forget) this.heat.add(item.character, this.view.items.length, state);
+      if (state.forget) this.heat.add(item.character, state);
       this.view.add(item);
     }
 
@@ -445,7 +473,6 @@
     paint() {
       this.view.toEnd();
       this.look(null, false);
-      this.heat.toEnd();
     }
 
     look(i, pin) {
@@ -458,7 +485,8 @@
       this.range.set(at, items.length, items[at].character);
       this.said.textContent = about(items[at], at);
       this.bars.show(this.model, items[at], at + 1);
-      this.heat.draw(at);
+      if (i === null && this.pinned === null) this.heat.follow();
+      else this.heat.lookAt(at);
     }
 
     finished() {
@@ -492,7 +520,7 @@
 
     constructor() {
       this.view = new TextView("Your text, coloured by surprise", (i, pin) => this.look(i, pin));
-      this.bars = new Bars();
+      this.bars = new Bars("pg-own");
       this.said = h("p", { class: "pg-look" });
       this.summary = h("p", {});
       this.range = new Look("Look at a character", (i) => this.look(i, true));
