@@ -13,7 +13,7 @@ W_E, W_I, W_R, W_O = (
 B_I, B_R, B_O = "recurrent.bias_ih_l0", "recurrent.bias_hh_l0", "output.bias"
 
 
-def cell(sums, c):
+def step(sums, c):
     """Sums of the gates (B, 4H), c (B, H) -> h, c, and what the way back needs."""
     i, f, g, o = np.split(sums, 4, axis=1)
     i, f, o = (1 / (1 + np.exp(-gate)) for gate in (i, f, o))
@@ -23,7 +23,7 @@ def cell(sums, c):
     return o * tanh_c, new_c, (i, f, g, o, c, tanh_c)
 
 
-def cell_back(d_h, d_c, note):
+def step_back(d_h, d_c, note):
     """Slopes in new h and c -> in the sums (B, 4H) and in the old c."""
     i, f, g, o, c, tanh_c = note
     d_c = d_c + d_h * o * (1 - tanh_c**2)
@@ -102,24 +102,36 @@ def through_the_table(p, ids, hs, d_sums):
     return {W_E: d_table @ p[W_I], W_I: d_table.T @ p[W_E], W_R: d_R, B_I: d_table.sum(axis=0)}
 
 
+def read(p, x, prepare):
+    """Ids (B, T) -> states (T + 1, B, H), and each step's note."""
+    sums, notes = prepare(p, x), []
+    hs = np.zeros((x.shape[1] + 1, x.shape[0], p[W_R].shape[1]), p[W_R].dtype)
+    c = hs[0]
+    for t in range(x.shape[1]):
+        hs[t + 1], c, note = step(sums(t, hs[t]), c)
+        notes.append(note)
+    return hs, notes
+
+
+def go_back(p, d_hs, notes):
+    """Slopes from each own loss (T, B, H) -> slopes in the sums (T, B, 4H)."""
+    d_h = d_c = np.zeros_like(d_hs[0])
+    d_sums = [None] * len(notes)
+    for t in reversed(range(len(notes))):
+        d_sums[t], d_c = step_back(d_h + d_hs[t], d_c, notes[t])
+        d_h = d_sums[t] @ p[W_R]
+    return np.stack(d_sums)
+
+
 def loss_and_grads(p, x, y, prepare=folded_table, gather=through_the_table):
     """Inputs and targets (B, T) -> loss, gradients; how, the two functions say."""
-    (B, T), H = x.shape, p[W_R].shape[1]
-    sums, hs, notes = prepare(p, x), np.zeros((T + 1, B, H), p[W_R].dtype), []
-    c = hs[0]
-    for t in range(T):
-        hs[t + 1], c, note = cell(sums(t, hs[t]), c)
-        notes.append(note)
+    hs, notes = read(p, x, prepare)
     loss, d_logits = output_layer(p, hs[1:], y)
-    d_hs, d_sums = d_logits @ p[W_O], np.empty((T, B, 4 * H), hs.dtype)
-    d_h = d_c = np.zeros_like(c)
-    for t in reversed(range(T)):
-        d_sums[t], d_c = cell_back(d_h + d_hs[t], d_c, notes[t])
-        d_h = d_sums[t] @ p[W_R]
+    d_sums = go_back(p, d_logits @ p[W_O], notes)
     grads = gather(p, x, hs, d_sums)
-    grads |= {B_R: grads[B_I].copy(), B_O: d_logits.sum(axis=(0, 1))}
-    grads[W_O] = d_logits.reshape(-1, len(p[W_O])).T @ hs[1:].reshape(-1, H)
-    return loss, grads
+    d_O = d_logits.reshape(-1, len(p[W_O])).T @ hs[1:].reshape(-1, hs.shape[2])
+    others = {B_R: grads[B_I].copy(), W_O: d_O, B_O: d_logits.sum(axis=(0, 1))}
+    return loss, grads | others
 
 
 def window_by_window(p, x, y):
