@@ -33,13 +33,19 @@ def find_chromium(playwright):
     return next((p for p in candidates if p and Path(p).is_file()), None)
 
 
+def insist(path):
+    """Where there is no browser, the test is skipped with a word on what to install; under
+    CI it fails."""
+    if path is None:
+        (pytest.fail if os.environ.get("CI") else pytest.skip)(MISSING)
+    return path
+
+
 @contextmanager
 def chromium():
-    """A browser. Where there is none, the test is skipped, under CI it fails."""
+    """A browser without a window."""
     with sync_playwright() as playwright:
-        path = find_chromium(playwright)
-        if path is None:
-            (pytest.fail if os.environ.get("CI") else pytest.skip)(MISSING)
+        path = insist(find_chromium(playwright))
         browser = playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
         try:
             yield browser
