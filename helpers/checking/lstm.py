@@ -137,7 +137,7 @@ def lstm_parameters(answer):
     """lstm_parameters(V, E, H, layers) -> the number of parameters of a CharRNN(cell="lstm")."""
     for layers in (1, 2, 3):
         V, E = random_sizes(2, low=5, high=15)
-        H = E + V + layers  # far from E, so that no two mistakes give the same number
+        H = V * E // 2 + layers  # so that no two mistakes give the same number
         first, further, more = 4 * H * (E + H + 2), 4 * H * (2 * H + 2), layers - 1
         ends = V * E + V * (H + 1)
         slips = {
