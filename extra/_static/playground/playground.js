@@ -744,8 +744,8 @@
       this.seed = h("input", { type: "number", min: "0", step: "1" });
       this.pace = h(
         "select", {},
-        h("option", { value: "5" }, "5 characters a second"),
-        h("option", { value: "40", selected: true }, "40 characters a second"),
+        h("option", { value: "5" }, "5 a second"),
+        h("option", { value: "40", selected: true }, "40 a second"),
         h("option", { value: "Infinity" }, "as fast as it goes"),
       );
       this.outputs = [h("output"), h("output"), h("output")];
