@@ -24,7 +24,7 @@ from .corpus import RARE, SOURCES, Vocabulary, locate, split_ids
 
 IDS, DESCRIPTION = "text.ids", "text.json"
 FORMAT, VERSION = "character-by-character text", 1
-BLOCK = 2**20  # bytes read at once
+BLOCK = 2**17  # bytes read at once: what is made of them still fits the cache
 WIDTHS = (np.uint8, np.uint16, np.uint32)
 STDIN = "-"
 

@@ -28,7 +28,7 @@ def encode(folder, text, **more):
     return encode_texts([folder / "text.txt"], folder / "run", **more)
 
 
-@pytest.mark.parametrize("block", [1, 2, 3, 5, 7, 2**20])
+@pytest.mark.parametrize("block", [1, 2, 3, 5, 7, 2**17])
 @pytest.mark.parametrize(
     "text",
     ["plain\nletters and no more", "naïve café\n", "“quoted” — 日本 🙂\n\n", MANY + "abc" + MANY],
