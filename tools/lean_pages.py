@@ -12,7 +12,8 @@ As the theme writes it, a page loads 3.9 MB before anything is pressed. Taken aw
   there, and each try would be an error on the console.
 
 And mended: the bibliography's entries take the role of the list that they stand in
-(``doc-biblioentry`` is deprecated, and no child for ``role="list"``).
+(``doc-biblioentry`` is deprecated, and no child for ``role="list"``), and code that scrolls can
+be reached by keyboard also where it was folded when the page was loaded.
 """
 
 import re
@@ -26,6 +27,15 @@ SCRIPTS = re.compile(
     r'\s*<script[^>]* src="[^"]*(?:searchtools|language_data|searchindex)\.js[^"]*"></script>'
 )
 FONT_AWESOME = re.compile(r'\s*<script[^>]* src="[^"]*scripts/fontawesome\.js[^"]*"></script>')
+# The theme looks which boxes scroll, and lets the keyboard reach those, at loading and when the
+# window changes. What is unfolded later must be looked at then.
+TAB_STOPS = """\
+for (const what of ["toggle", "click"]) document.addEventListener(what, event => {
+  if (what === "toggle" || event.target.closest?.(".toggle-button, .admonition-title")) {
+    window.dispatchEvent(new Event("resize"));
+  }
+}, true);
+"""
 NO_SUMMARIES = (
     '<script>if (location.protocol === "file:") '
     "DOCUMENTATION_OPTIONS.SHOW_SEARCH_SUMMARY = false;</script>"
@@ -68,7 +78,8 @@ def icon_paths(script, names):
     found = {}
     for name in names:
         entry = re.search(
-            rf'"?{re.escape(name)}"?:\[(\d+),(\d+),\[[^\]]*\],"[0-9a-f]+","([^"]+)"\]', script
+            rf'(?<=[{{,])"?{re.escape(name)}"?:\[(\d+),(\d+),\[[^\]]*\],"[0-9a-f]+","([^"]+)"\]',
+            script,
         )
         if entry:
             found[name] = (int(entry[1]), int(entry[2]), entry[3])
@@ -120,6 +131,7 @@ def finish(app, error):
 
 def setup(app):
     app.add_css_file("icons.css")
+    app.add_js_file(None, body=TAB_STOPS)
     app.connect("html-page-context", no_idle_mathjax, priority=900)
     app.connect("build-finished", finish)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -8,6 +8,7 @@ they do on the site, bookmarks come from the headings, and the file is tagged fo
 readers. Chromium is found as for the browser tests (tests/browser.py).
 """
 
+import re
 import sys
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -15,7 +16,8 @@ from urllib.parse import unquote, urlsplit
 import yaml
 from bs4 import BeautifulSoup
 from playwright.sync_api import sync_playwright
-from pypdf import PdfReader
+from pypdf import PdfReader, PdfWriter
+from pypdf.generic import NameObject, TextStringObject
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tests"))
@@ -31,8 +33,9 @@ STYLE = """
 body { margin: 0; }
 section.page { break-before: page; }
 section.page:first-of-type { break-before: auto; }
-nav.contents a { color: inherit; }
-nav.contents li { list-style: none; margin: 0.2em 0; }
+nav.book-contents { break-before: page; font-family: var(--cbc-sans); }
+nav.book-contents a { color: inherit; }
+nav.book-contents li { list-style: none; margin: 0.3em 0; }
 """
 FOOTER = (
     '<div style="font: 8px sans-serif; width: 100%; text-align: center; color: #444">'
@@ -73,6 +76,8 @@ def article(site, name, names):
             link["href"] = "#" + anchor(page, unquote(url.fragment))
         else:
             link.unwrap()  # a file of the site, which is not in the PDF
+    for number in body.select(".section-number"):
+        number.unwrap()
     title = body.h1.get_text().rstrip("#").strip()
     return title, f'<section class="page" id="{anchor(name)}">{body.decode()}</section>'
 
@@ -85,7 +90,7 @@ def one_page(site, parts):
     for part, some in parts[1:]:
         lines.append(f"<li><strong>{part}</strong></li>")
         lines += [f'<li><a href="#{anchor(n)}">{made[n][0]}</a></li>' for n in some]
-    contents = f'<nav class="contents"><h2>Contents</h2><ul>{"".join(lines)}</ul></nav>'
+    contents = f'<nav class="book-contents"><h2>Contents</h2><ul>{"".join(lines)}</ul></nav>'
     head = BeautifulSoup((site / f"{names[-1]}.html").read_text(encoding="utf-8"), "html.parser")
     depth = (site / f"{names[-1]}.html").parent
     styles = "".join(
@@ -125,6 +130,27 @@ def print_pdf(html, out):
         browser.close()
 
 
+def mend_bookmarks(pdf, headings):
+    """Chromium loses spaces in some titles and doubles others; the headings' own texts go in."""
+    writer = PdfWriter(clone_from=pdf)
+
+    def in_order(item):
+        while item is not None:
+            item = item.get_object()
+            yield item
+            yield from in_order(item.get("/First"))
+            item = item.get("/Next")
+
+    bookmarks = list(in_order(writer.root_object["/Outlines"].get_object().get("/First")))
+    bare = lambda text: "".join(text.split())  # noqa: E731
+    pairs = zip(bookmarks, headings, strict=True)
+    for bookmark, heading in pairs:
+        if bare(heading.partition(" ")[2] or heading) not in bare(bookmark["/Title"]):
+            raise ValueError(f"bookmark {bookmark['/Title']!r} is not the heading {heading!r}")
+        bookmark[NameObject("/Title")] = TextStringObject(heading)
+    writer.write(pdf)
+
+
 def main(site, out, *names):
     site, out = Path(site).resolve(), Path(out).resolve()
     parts = pages_in_order()
@@ -132,11 +158,14 @@ def main(site, out, *names):
         parts = [(part, [n for n in some if n in names]) for part, some in parts]
         parts = [(part, some) for part, some in parts if some]
     html = site / "whole-book.html"
-    html.write_text(one_page(site, parts), encoding="utf-8")
+    book = one_page(site, parts)
+    html.write_text(book, encoding="utf-8")
     try:
         print_pdf(html, out)
     finally:
         html.unlink()
+    found = BeautifulSoup(book, "html.parser").find_all(re.compile("^h[1-6]$"))
+    mend_bookmarks(out, [" ".join(h.get_text().split()) for h in found])
     print(f"{out}: {len(PdfReader(out).pages)} pages, {out.stat().st_size / 1e6:.1f} MB")
 
 
