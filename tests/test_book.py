@@ -2,8 +2,6 @@
 
 import ast
 import json
-import subprocess
-import sys
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -13,6 +11,7 @@ import yaml
 from bs4 import BeautifulSoup
 
 from conftest import tolerance
+from tools import stubs
 
 ROOT = Path(__file__).resolve().parent.parent
 NOTEBOOKS = sorted((ROOT / "chapters").glob("*.ipynb"))
@@ -210,18 +209,6 @@ def test_tiny_shakespeare_is_not_in_the_repository():
 
 
 @pytest.fixture(scope="module")
-def site(tmp_path_factory):
-    """The built site; building it with a warning fails."""
-    out = tmp_path_factory.mktemp("site")
-    jupyter_book = Path(sys.executable).parent / "jupyter-book"
-    command = [jupyter_book, "build", ROOT, "--path-output", out, "-W", "-n", "--keep-going"]
-    run = subprocess.run(command, capture_output=True, text=True, check=False)
-    warnings = [line for line in run.stderr.split("\n") if "WARNING" in line or "ERROR" in line]
-    assert run.returncode == 0, "\n".join(warnings)
-    return out / "_build" / "html"
-
-
-@pytest.fixture(scope="module")
 def pages(site):
     """Path of each page -> its parsed HTML."""
     found = [p for p in site.rglob("*.html") if "_static" not in p.parts]
@@ -258,6 +245,21 @@ def test_links_inside_the_site_lead_somewhere(pages, site):
                 assert unquote(url.fragment) in targets[target], f"{page.name}: {link['href']}"
             checked += 1
     assert checked > 50
+
+
+def test_each_solution_stands_under_its_exercise_and_has_its_number(pages, site):
+    for path in NOTEBOOKS:
+        page = pages[site / "chapters" / f"{path.stem}.html"]
+        wanted = stubs.exercises(nbformat.read(path, as_version=4))
+        titles = page.select("div.exercise > p.admonition-title")
+        numbers = [title.get_text().split()[1] for title in titles]
+        assert [n.partition(".")[2] for n in numbers] == [str(i + 1) for i in range(len(numbers))]
+        for exercise, number in zip(wanted, numbers, strict=False):
+            box = page.find(id=exercise.label)
+            under = box.find_next_sibling("div")
+            assert under["id"] == f"{exercise.label}-solution"
+            assert "dropdown" in under["class"]
+            assert f"Exercise {number} " in under.select_one(".admonition-title").get_text()
 
 
 def test_pages_ask_nothing_of_the_network(pages, site):
