@@ -112,11 +112,7 @@ def numpy_step(pairs=15):
 def numpy_avx2():
     """The same with both libraries kept to AVX2, in a process of its own."""
     code = "from benchmarks import run; import json; print(json.dumps(run.numpy_step()))"
-    run = subprocess.run(
-        [sys.executable, "-c", code], cwd=ROOT, env=os.environ | AVX2, capture_output=True,
-        text=True, check=True,
-    )  # fmt: skip
-    return json.loads(run.stdout)
+    return elsewhere(code, **AVX2)
 
 
 def numpy_stages(pairs=7):
@@ -173,12 +169,39 @@ def growth():
         "window": {t: step_ms(lstm(), 64, t) for t in (12, 25, 50, 100, 200)},
         "batch": {b: step_ms(lstm(), b, 50) for b in (1, 4, 16, 64, 256)},
     }
-    found["threads"] = {}
-    for threads in range(1, (os.cpu_count() or 1) + 1)[:4]:
-        torch.set_num_threads(threads)
-        found["threads"][threads] = step_ms(lstm(), 64, 50)
-    torch.set_num_threads(1)
+    found["faults"] = {t: page_faults(lstm(), 64, t) for t in (50, 100)}
+    for policy in ("passive", "active"):
+        code = "from benchmarks import run; import json; print(json.dumps(run.threads()))"
+        found[f"threads, {policy}"] = elsewhere(code, OMP_WAIT_POLICY=policy)
     return found
+
+
+def page_faults(model, batch, window, updates=10):
+    """How often an update waits for the system to hand out a page of memory."""
+    import resource  # not on Windows
+
+    step_ms(model, batch, window, 2)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    step_ms(model, batch, window, updates - 1)
+    return round((resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before) / updates)
+
+
+def threads():
+    """One update of the LSTM on 1, 2 ... threads, in milliseconds."""
+    found = {}
+    for n in range(1, min(os.cpu_count() or 1, 4) + 1):
+        torch.set_num_threads(n)
+        found[n] = step_ms(CharRNN(61, cell="lstm"), 64, 50)
+    return found
+
+
+def elsewhere(code, **environment):
+    """What a process of its own prints, as JSON."""
+    run = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, env=os.environ | environment, capture_output=True,
+        text=True, check=True,
+    )  # fmt: skip
+    return json.loads(run.stdout)
 
 
 def against_transformer():
@@ -265,6 +288,19 @@ def profiles(updates=5):
     return found
 
 
+def compiled():
+    """torch.compile on the loop in Python (it needs a C++ compiler): milliseconds an update."""
+    ids = torch.randint(61, (2, 64, 50), generator=torch.Generator().manual_seed(0))
+    plain, looped = (same_start("lstm", 61)[0] for _ in range(2))
+    looped.recurrent = LoopLSTM(looped.recurrent)
+    found = {}
+    models = {"loop": looped, "compiled": torch.compile(looped), "nn.LSTM": plain}
+    for name, model in models.items():
+        adam = torch.optim.Adam(model.parameters(), fused=True)
+        found[name] = median_ms(lambda model=model, adam=adam: train_step(model, *ids, adam))
+    return found
+
+
 PARTS = {
     "training": training,
     "numpy": numpy_step,
@@ -275,6 +311,7 @@ PARTS = {
     "transformer": against_transformer,
     "peak": peak,
     "profiles": profiles,
+    "compiled": compiled,
 }
 TARGETS = {"rnn": 1.4, "gru": 1.3, "lstm": 1.05}
 

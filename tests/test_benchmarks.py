@@ -1,5 +1,9 @@
 """What is timed computes the same: a tiny version of each pair of ``make bench``."""
 
+import inspect
+import json
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -75,3 +79,13 @@ def test_a_ratio_says_how_many_times_as_long_the_first_takes():
     found = run.in_turn(slow, quick, pairs=7)
     assert 2 < found["low"] <= found["ratio"] <= found["high"]
     assert len(found["seconds"]) == len(found["reference_seconds"]) == 7
+
+
+def test_the_chapter_shows_the_stages_that_are_timed():
+    notebook = Path(__file__).resolve().parent.parent / "chapters" / "speed.ipynb"
+    cells = ["".join(c["source"]) for c in json.loads(notebook.read_text())["cells"]]
+    shown = "\n".join(cells)
+    functions = [f for _, f in inspect.getmembers(stages, inspect.isfunction)]
+    assert len(functions) > 10
+    for function in functions:
+        assert inspect.getsource(function).strip() in shown, function.__name__
