@@ -14,7 +14,7 @@ B_I, B_R, B_O = "recurrent.bias_ih_l0", "recurrent.bias_hh_l0", "output.bias"
 
 
 def step(sums, c):
-    """Sums of the gates (B, 4H), c (B, H) -> h, c, and what the way back needs."""
+    """Sums of the gates (B, 4H), c (B, H) -> h, c, a note for the way back."""
     i, f, g, o = np.split(sums, 4, axis=1)
     i, f, o = (1 / (1 + np.exp(-gate)) for gate in (i, f, o))
     g = np.tanh(g)
@@ -27,8 +27,9 @@ def step_back(d_h, d_c, note):
     """Slopes in new h and c -> in the sums (B, 4H) and in the old c."""
     i, f, g, o, c, tanh_c = note
     d_c = d_c + d_h * o * (1 - tanh_c**2)
-    d_i, d_f, d_g = d_c * g * i * (1 - i), d_c * c * f * (1 - f), d_c * i * (1 - g**2)
-    return np.concatenate([d_i, d_f, d_g, d_h * tanh_c * o * (1 - o)], axis=1), d_c * f
+    d_i, d_f = d_c * g * i * (1 - i), d_c * c * f * (1 - f)
+    d_g, d_o = d_c * i * (1 - g**2), d_h * tanh_c * o * (1 - o)
+    return np.concatenate([d_i, d_f, d_g, d_o], axis=1), d_c * f
 
 
 def output_layer(p, hs, y):
@@ -49,13 +50,14 @@ def four_products(p, ids):
 
     def sums(t, h):
         x = p[W_E][ids[:, t]]
-        return np.concatenate([x @ W_x.T + h @ W_h.T for W_x, W_h in gates], axis=1) + bias
+        parts = [x @ W_x.T + h @ W_h.T for W_x, W_h in gates]
+        return np.concatenate(parts, axis=1) + bias
 
     return sums
 
 
 def one_product(p, ids):
-    """The four gates' matrices on top of each other: one product with each."""
+    """The four gates' matrices on top of each other."""
     bias = p[B_I] + p[B_R]
     return lambda t, h: p[W_E][ids[:, t]] @ p[W_I].T + h @ p[W_R].T + bias
 
@@ -67,7 +69,7 @@ def inputs_first(p, ids):
 
 
 def folded_table(p, ids):
-    """The inputs of all characters of the alphabet; each step fetches rows."""
+    """The inputs of all characters there are; each step fetches rows."""
     table = p[W_E] @ p[W_I].T + (p[B_I] + p[B_R])  # (V, 4H)
     return lambda t, h: table[ids[:, t]] + h @ p[W_R].T
 
@@ -94,12 +96,13 @@ def after_the_loop(p, ids, hs, d_sums):
 
 
 def through_the_table(p, ids, hs, d_sums):
-    """The slope in each row of the table first; all that was folded into it follows."""
+    """The slopes in the table first; all that was folded into it follows."""
     flat = d_sums.reshape(-1, d_sums.shape[2])
-    one_hot = np.eye(len(p[W_E]), dtype=flat.dtype)[ids.T.ravel()]  # (T * B, V)
+    one_hot = np.eye(len(p[W_E]), dtype=flat.dtype)[ids.T.ravel()]
     d_table = one_hot.T @ flat  # (V, 4H)
     d_R = flat.T @ hs[:-1].reshape(len(flat), -1)
-    return {W_E: d_table @ p[W_I], W_I: d_table.T @ p[W_E], W_R: d_R, B_I: d_table.sum(axis=0)}
+    d_E, d_I = d_table @ p[W_I], d_table.T @ p[W_E]
+    return {W_E: d_E, W_I: d_I, W_R: d_R, B_I: d_table.sum(axis=0)}
 
 
 def read(p, x, prepare):
@@ -114,7 +117,7 @@ def read(p, x, prepare):
 
 
 def go_back(p, d_hs, notes):
-    """Slopes from each own loss (T, B, H) -> slopes in the sums (T, B, 4H)."""
+    """Slopes from each own loss (T, B, H) -> in the sums (T, B, 4H)."""
     d_h = d_c = np.zeros_like(d_hs[0])
     d_sums = [None] * len(notes)
     for t in reversed(range(len(notes))):
@@ -124,7 +127,7 @@ def go_back(p, d_hs, notes):
 
 
 def loss_and_grads(p, x, y, prepare=folded_table, gather=through_the_table):
-    """Inputs and targets (B, T) -> loss, gradients; how, the two functions say."""
+    """Inputs and targets (B, T) -> loss, gradients by name."""
     hs, notes = read(p, x, prepare)
     loss, d_logits = output_layer(p, hs[1:], y)
     d_sums = go_back(p, d_logits @ p[W_O], notes)
@@ -136,9 +139,10 @@ def loss_and_grads(p, x, y, prepare=folded_table, gather=through_the_table):
 
 def window_by_window(p, x, y):
     """One window after the other; the mean of their losses and gradients."""
-    loss, total = 0.0, {name: np.zeros_like(value) for name, value in p.items()}
+    loss, total = 0.0, {name: 0 * value for name, value in p.items()}
     for one_x, one_y in zip(x, y, strict=True):
-        one, grads = loss_and_grads(p, one_x[None], one_y[None], four_products, at_each_step)
+        window = one_x[None], one_y[None]
+        one, grads = loss_and_grads(p, *window, four_products, at_each_step)
         loss += one / len(x)
         for name, grad in grads.items():
             total[name] += grad / len(x)
