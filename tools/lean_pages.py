@@ -27,14 +27,17 @@ SCRIPTS = re.compile(
     r'\s*<script[^>]* src="[^"]*(?:searchtools|language_data|searchindex)\.js[^"]*"></script>'
 )
 FONT_AWESOME = re.compile(r'\s*<script[^>]* src="[^"]*scripts/fontawesome\.js[^"]*"></script>')
-# The theme looks which boxes scroll, and lets the keyboard reach those, at loading and when the
-# window changes. What is unfolded later must be looked at then.
+# The theme looks which boxes scroll, and lets the keyboard reach those, before the page is laid
+# out and when the window changes. So it is told to look again when all is loaded or unfolded.
 TAB_STOPS = """\
-for (const what of ["toggle", "click"]) document.addEventListener(what, event => {
-  if (what === "toggle" || event.target.closest?.(".toggle-button, .admonition-title")) {
-    window.dispatchEvent(new Event("resize"));
-  }
-}, true);
+{
+  const look = () => window.dispatchEvent(new Event("resize"));
+  window.addEventListener("load", look);
+  document.addEventListener("toggle", look, true);
+  document.addEventListener("click", event => {
+    if (event.target.closest?.(".toggle-button, .admonition-title")) look();
+  });
+}
 """
 NO_SUMMARIES = (
     '<script>if (location.protocol === "file:") '
