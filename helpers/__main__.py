@@ -390,7 +390,7 @@ def plainly(folder):
         fail(in_words(error, folder), FAILED)
     except (ArithmeticError, MemoryError, ImportError) as error:
         fail(str(error) or type(error).__name__, FAILED)
-    except (ValueError, TypeError) as error:
+    except ValueError as error:
         message = str(error)
         for in_python, here in AS_AN_OPTION.items():
             message = message.replace(in_python, here)

@@ -46,7 +46,7 @@ class Processes:
 
     def any(self, flag):
         """Whether the flag is set in any process; each of them gets the same answer."""
-        return bool(flag) if self.size == 1 else self.mean(float(flag)) > 0
+        return bool(flag) if self.size == 1 else self.mean(float(bool(flag))) > 0
 
     def gather(self, tensor):
         """The tensor of each process, equal in shape, in the order of rank; all of them get it."""
