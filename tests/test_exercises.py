@@ -22,7 +22,6 @@ WITHOUT_SOLUTIONS = {
     "larger-model",
     "learning-through-time",
     "memorising",
-    "numpy-lstm",
     "sampling",
     "where-the-loss-is",
 }
