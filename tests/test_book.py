@@ -253,7 +253,7 @@ def test_each_solution_stands_under_its_exercise_and_has_its_number(pages, site)
         wanted = stubs.exercises(nbformat.read(path, as_version=4))
         titles = page.select("div.exercise > p.admonition-title")
         numbers = [title.get_text().split()[1] for title in titles]
-        assert [n.partition(".")[2] for n in numbers] == [str(i + 1) for i in range(len(numbers))]
+        assert [n.rpartition(".")[2] for n in numbers] == [str(i + 1) for i in range(len(numbers))]
         for exercise, number in zip(wanted, numbers, strict=False):
             box = page.find(id=exercise.label)
             under = box.find_next_sibling("div")
