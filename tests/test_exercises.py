@@ -23,6 +23,7 @@ WITHOUT_SOLUTIONS = {
     "learning-through-time",
     "memorising",
     "sampling",
+    "speed",
     "where-the-loss-is",
 }
 FOR_DRAWING = {"fig", "ax", "axes", "_"}  # names that a solution may set beside ..._solution

@@ -295,6 +295,7 @@ def test_killed_twenty_times_a_training_goes_on_bit_for_bit(tmp_path, monkeypatc
             assert process.exitcode == 0
             assert_same_run(run, tmp_path / "whole")
             shutil.rmtree(run)
+            share /= 1.5
             continue
         os.kill(process.pid, signal.SIGKILL)
         process.join()
@@ -302,8 +303,10 @@ def test_killed_twenty_times_a_training_goes_on_bit_for_bit(tmp_path, monkeypatc
         if (run / "checkpoint.json").exists():
             reached.append(checkpoint.load(run)[2]["training"]["done"])
             assert checkpoint.load_tensors(run)
+        if reached[-2:] in ([], [0, 0]):  # a busy machine gets nowhere before it is killed
+            share *= 1.5
     process = start()
-    process.join(60)
+    process.join(600)
     assert process.exitcode == 0
     assert_same_run(run, tmp_path / "whole")
     assert len(set(reached)) > 4, reached  # the kills came at different moments
