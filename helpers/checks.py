@@ -371,7 +371,7 @@ def handed_over(value, kind):
         if kind == "numpy":
             return value.copy()
         return torch.tensor(value, dtype=torch.float32 if value.dtype.kind == "f" else None)
-    if isinstance(value, dict):
+    if type(value) is dict:  # tables of other kinds, such as Counter, stay what they are
         return {key: handed_over(part, kind) for key, part in value.items()}
     if isinstance(value, (list, tuple)):
         return type(value)(handed_over(part, kind) for part in value)
