@@ -18,7 +18,7 @@ LIMIT = "math.inf if clip is None else clip"
 CLIP = f"    norm = torch.nn.utils.clip_grad_norm_(model.parameters(), {LIMIT})\n"
 STEP = "    optimizer.step()\n"
 
-ALL_TESTS = ["tests", "--ignore=tests/test_book.py"]
+ALL_TESTS = ["tests", "--ignore=tests/test_book.py", "--ignore=tests/test_pages.py"]
 
 # name: (file, what is there, what is planted)
 FAULTS = {
@@ -382,6 +382,26 @@ FAULTS = {
         "value * scale[Math.floor(i / width)]",
         "value * scale[i % scale.length]",
     ),
+    "a colour that the figures do not have": (
+        "_static/book.css",
+        "  --cbc-gru: #009E73;\n  --cbc-transformer",
+        "  --cbc-gru: #00B050;\n  --cbc-transformer",
+    ),
+    "links too pale": (
+        "_static/book.css",
+        "  --cbc-link: #00588A;\n  --cbc-tint",
+        "  --cbc-link: #6FA8DC;\n  --cbc-tint",
+    ),
+    "figures wider than a phone": (
+        "_static/book.css",
+        ".pst-scrollable-table-container {\n  overflow-x: auto;",
+        ".pst-scrollable-table-container {\n  overflow-x: visible;",
+    ),
+    "every icon there is, on every page": (
+        "tools/lean_pages.py",
+        '    html = FONT_AWESOME.sub("", html)\n',
+        "",
+    ),
 }
 
 
@@ -405,6 +425,8 @@ def nearest_tests(file):
     """What is asked first about a fault in ``file``: a chapter's own cells, a module's tests."""
     if file.endswith(".ipynb"):
         return ["--nbval", file]
+    if file in ("_static/book.css", "tools/lean_pages.py"):
+        return ["tests/test_pages.py", "-k", "intro or colours or landing"]
     own = f"tests/test_{Path(file).stem}.py"
     return [own] if (ROOT / own).is_file() else ALL_TESTS
 
