@@ -59,7 +59,7 @@ def in_two(tmp_path, *arguments):
     for process in both:
         process.start()
     for process in both:
-        process.join(60)
+        process.join(600)
         if process.exitcode is None:
             process.kill()
     return [p.exitcode for p in both], [Path(f"{log}.{rank}").read_text() for rank in (0, 1)]
