@@ -383,7 +383,8 @@ def epoch_batches(ids, seq_len, batch_size, windows, generator, start=0):
     if windows == "disjoint":
         x, y = (torch.as_tensor(part) for part in disjoint_windows(ids, seq_len))
         order = torch.randperm(len(x), generator=generator)
-        for rows in order[: n_batches * batch_size].split(batch_size)[start:]:
+        for batch in range(start, n_batches):
+            rows = order[batch * batch_size : (batch + 1) * batch_size]
             yield x[rows].long(), y[rows].long()
     elif windows == "random":
         offsets = torch.arange(seq_len)
