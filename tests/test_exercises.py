@@ -22,7 +22,6 @@ WITHOUT_SOLUTIONS = {
     "memorising",
     "sampling",
     "speed",
-    "speed",
     "where-the-loss-is",
 }
 FOR_DRAWING = {"fig", "ax", "axes", "_"}  # names that a solution may set beside ..._solution
