@@ -15,12 +15,10 @@ WITHOUT_SOLUTIONS = {
     "attention",
     "carrying-state",
     "claims",
-    "comparing",
     "elsewhere",
     "gates",
     "larger-model",
     "memorising",
-    "sampling",
     "speed",
     "where-the-loss-is",
 }
@@ -59,12 +57,37 @@ def complaints(notebook, stem):
         hidden += exercise.solution_cells
         found += [f"{exercise.label}: {words}" for words in complaints_of(exercise, stem)]
     found += [stubs.complaint(*difference) for difference in stubs.differences(notebook)]
+    found += overwritten(notebook, exercises)
     for cell in notebook.cells:
         collapsed = cell.metadata.get("jupyter", {}).get("source_hidden", False)
         if cell.cell_type == "code" and collapsed != any(cell is other for other in hidden):
             found.append(f"a cell is collapsed, or is not, against its place: {cell.source[:60]}")
         if cell.cell_type == "code" and collapsed and cell.metadata.get("cellView") != "form":
             found.append(f"Colab would show a solution cell: {cell.source[:60]}")
+    return found
+
+
+def overwritten(notebook, exercises):
+    """Names of the chapter that a stub sets and that a later cell still needs."""
+    code = [c for c in notebook.cells if c.cell_type == "code"][1:]  # the first has shell commands
+    ours = {id(c) for e in exercises for c in (*e.cells, *e.solution_cells)}
+    chapter = {name for c in code if id(c) not in ours for name in names_set(c.source)}
+    found = []
+    for exercise in exercises:
+        own = {id(c) for c in exercise.cells}
+        last = max((i for i, c in enumerate(code) if id(c) in own), default=len(code))
+        later = {
+            node.id
+            for c in code[last + 1 :]
+            for node in ast.walk(ast.parse(c.source))
+            if isinstance(node, ast.Name)
+        }
+        names = {name for c in exercise.stubs for name in names_set(c.source)} & chapter & later
+        if names:
+            found.append(
+                f"{exercise.label}: its stub overwrites {', '.join(sorted(names))}, "
+                "which the chapter needs later"
+            )
     return found
 
 
@@ -146,6 +169,12 @@ def replaced(place, old, new):
     return spoil
 
 
+def spoil_name_taken(cells):
+    cells.insert(0, nbformat.v4.new_code_cell("first = 1"))
+    cells.insert(1, nbformat.v4.new_code_cell("a = 3"))
+    cells.append(nbformat.v4.new_code_cell("print(a)"))
+
+
 def spoil_solution_shown(cells):
     cells[4].metadata["jupyter"]["source_hidden"] = False
 
@@ -184,6 +213,7 @@ def spoil_number(cells):
         (replaced(3, "ex-small-a-solution", "ex-small-x"), "label is another"),
         (replaced(4, "return 2 * x\n", "return 2 * x\n\n\nloss = 3\n"), "the reader's loss"),
         (replaced(3, "Because it is so. " * 6, "So."), "does not say why"),
+        (spoil_name_taken, "overwrites a, which"),
         (spoil_solution_shown, "against its place"),
         (spoil_stub_collapsed, "against its place"),
         (spoil_cell_view, "Colab"),

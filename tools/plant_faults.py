@@ -402,6 +402,31 @@ FAULTS = {
         '    html = FONT_AWESOME.sub("", html)\n',
         "",
     ),
+    "a check that looks at shapes alone": (
+        "helpers/checks.py",
+        "    if close(got, expected, rtol):\n        return\n    for slip, wrong in slips.items():",
+        "    if True:\n        return\n    for slip, wrong in slips.items():",
+    ),
+    "a check that takes what is nearly right": (
+        "helpers/checks.py",
+        "rtol * np.abs(expected).max(initial=0) + 1e-9",
+        "rtol * np.abs(expected).max(initial=0) + 2",
+    ),
+    "a check whose recurrent matrix is never turned": (
+        "helpers/checking/vanilla_rnn.py",
+        "from_x, from_h = x @ W_xh.T, h @ W_hh.T",
+        "from_x, from_h = x @ W_xh.T, 0 * h",
+    ),
+    "an untouched stub taken for an answer": (
+        "helpers/checks.py",
+        "        if unfilled(answer):\n            raise NotAttempted",
+        "        if answer is None:\n            raise NotAttempted",
+    ),
+    "the stub keeps the solution's body": (
+        "tools/stubs.py",
+        '        return "\\n".join([*kept, indent + hole])',
+        '        return "\\n".join([*kept, *given])',
+    ),
 }
 
 
@@ -427,6 +452,10 @@ def nearest_tests(file):
         return ["--nbval", file]
     if file in ("_static/book.css", "tools/lean_pages.py"):
         return ["tests/test_pages.py", "-k", "intro or colours or landing"]
+    if file.startswith("helpers/checking/"):
+        return ["tests/test_checks.py"]
+    if file == "tools/stubs.py":
+        return ["tests/test_exercises.py"]
     own = f"tests/test_{Path(file).stem}.py"
     return [own] if (ROOT / own).is_file() else ALL_TESTS
 
