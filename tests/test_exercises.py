@@ -15,10 +15,12 @@ WITHOUT_SOLUTIONS = {
     "attention",
     "carrying-state",
     "claims",
+    "comparing",
     "elsewhere",
     "gates",
     "larger-model",
     "memorising",
+    "sampling",
     "speed",
     "where-the-loss-is",
 }
