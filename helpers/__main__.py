@@ -154,7 +154,7 @@ def train(
             say("nothing is left to do; give more --steps to train on")
         with runs.Stop() as stop:
             finished = run.train(stop, say)
-        processes.close()
+        run.training.close()
         done, total = run.training.done, run.training.total
         if not finished:
             say(f"stopped after update {done} of {total}, which is saved. To go on: {PROGRAM} "

@@ -6,6 +6,7 @@ Each process holds the whole model and reads its share of the rows of every batc
 
 from __future__ import annotations
 
+import gc
 import os
 from dataclasses import dataclass
 
@@ -61,7 +62,13 @@ class Processes:
             distributed.barrier()
 
     def close(self):
+        """Leave the group, once nothing holds what ``wrap`` gave.
+
+        A wrapped model that outlived the group would be the last to hold it, and would wait
+        for gloo's threads with Python's lock in its hand, which one of them may be waiting for.
+        """
         if self.size > 1:
+            gc.collect()  # DistributedDataParallel refers to itself
             distributed.destroy_process_group()
 
     def _all(self, value, dtype=None):

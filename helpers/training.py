@@ -238,6 +238,11 @@ class Training:
         }
         return tensors, numbers
 
+    def close(self):
+        """Leave the other processes; no more updates after that."""
+        self.network = self.model
+        self.processes.close()
+
     def restore(self, tensors, numbers):
         """Go on from what ``state`` gave; the model must have the weights of that moment.
 
