@@ -15,13 +15,10 @@ WITHOUT_SOLUTIONS = {
     "attention",
     "carrying-state",
     "claims",
-    "comparing",
     "elsewhere",
     "gates",
     "larger-model",
     "memorising",
-    "sampling",
-    "speed",
     "where-the-loss-is",
 }
 FOR_DRAWING = {"fig", "ax", "axes", "_"}  # names that a solution may set beside ..._solution

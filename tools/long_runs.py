@@ -60,6 +60,7 @@ EQUAL = {
     "gru": {"hidden_size": 149},
     "transformer": TRANSFORMER,
 }
+TWO_LAYERS = {"hidden_size": 79, "num_layers": 2}  # an LSTM with as many parameters, too
 BLOCK = 200  # characters; held-out losses are stored as means over blocks of so many
 
 
@@ -639,6 +640,7 @@ def losses_of(history):
 RUNS = {
     "curves": curves,
     "equal-parameters": partial(curves, {cell: EQUAL[cell] for cell in ("rnn", "gru")}),
+    "two-layers": partial(curves, {"lstm": TWO_LAYERS}),
     "choosing": choosing,
     "pace": pace,
     "amount-shakespeare": amount,
