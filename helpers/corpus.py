@@ -8,7 +8,7 @@ from __future__ import annotations
 import difflib
 import hashlib
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +19,7 @@ BOOK_DATA = HERE / "data" if (HERE / "data").is_dir() else HERE.parent / "data"
 
 # Unicode's replacement character stands for what is too rare in a text to be learned.
 RARE = "\N{REPLACEMENT CHARACTER}"
+MOST_SHOWN = 300  # characters of a vocabulary
 
 
 @dataclass(frozen=True)
@@ -73,7 +74,12 @@ class Vocabulary:
         return hash(self.chars)
 
     def __repr__(self):
-        return f"Vocabulary({''.join(self.chars)!r})"
+        return f"Vocabulary({self._shown()})"
+
+    def _shown(self):
+        """The characters as an error shows them: of many, the first."""
+        shown = "".join(self.chars[:MOST_SHOWN])
+        return repr(shown) if len(self) <= MOST_SHOWN else f"{shown!r} …"
 
     def encode(self, text, unknown=None):
         """Text of N characters -> int64 ids (N,).
@@ -91,7 +97,7 @@ class Vocabulary:
             position = int(strange[0])
             raise ValueError(
                 f"character {text[position]!r} at position {position} is not in the vocabulary, "
-                f"which has these {len(self)} characters: {''.join(self.chars)!r}"
+                f"which has these {len(self)} characters: {self._shown()}"
             )
         return ids.astype(np.int64)
 
@@ -117,7 +123,7 @@ class Corpus:
 
     name: str
     text: str
-    vocab: Vocabulary = field(repr=False)
+    vocab: Vocabulary
 
     def __repr__(self):
         return f"Corpus({self.name!r}, {len(self.text):,} characters, {len(self.vocab)} distinct)"
@@ -155,7 +161,7 @@ def load_corpus(name, limit=None):
     so many characters.
 
     Raises FileNotFoundError (no such name or file), ConnectionError (not here and cannot
-    be downloaded), ValueError (empty, not UTF-8, wrong checksum, bad limit).
+    be downloaded), ValueError (empty, not UTF-8, zero bytes, wrong checksum, bad limit).
     """
     if limit is not None and (isinstance(limit, bool) or int(limit) != limit or limit < 1):
         raise ValueError(f"limit must be a whole number of characters, at least 1, not {limit!r}")
@@ -231,15 +237,32 @@ def _check_sha256(data, source, path):
 
 
 def _decode(data, path):
+    refuse_zeros(data, path)
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise ValueError(
-            f"{path} is not UTF-8 text: byte 0x{data[error.start]:02x} at offset {error.start}. "
-            "Save it as UTF-8 (an old file may be Windows-1252 or Latin-1: "
-            "iconv -f WINDOWS-1252 -t UTF-8)."
-        ) from error
+        raise not_utf8(path, data[error.start], error.start) from error
     return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def not_utf8(name, byte, offset):
+    """The error for a text with a byte that UTF-8 does not have there."""
+    return ValueError(
+        f"{name} is not UTF-8 text: byte 0x{byte:02x} at offset {offset}. Save it as UTF-8 (an "
+        "old file may be Windows-1252 or Latin-1: iconv -f WINDOWS-1252 -t UTF-8)."
+    )
+
+
+def refuse_zeros(data, name, offset=0):
+    """Raise ValueError for bytes, at ``offset`` of a file, with a zero among them.
+
+    UTF-8 has the character NUL, but a text has not: such a file is UTF-16, or no text.
+    """
+    if (at := data.find(0)) >= 0:
+        raise ValueError(
+            f"{name} is not UTF-8 text: it has a zero byte at offset {offset + at}, as UTF-16 "
+            "has (iconv -f UTF-16 -t UTF-8) and files that are no text."
+        )
 
 
 def disjoint_windows(ids, seq_len):

@@ -165,6 +165,27 @@ def test_a_corpus_is_found_in_the_cache_without_the_network(tmp_path, monkeypatc
     assert load_corpus("tiny").text == "First Citizen"
 
 
+def test_what_is_fetched_and_where_it_is_kept(tmp_path, monkeypatch):
+    import pooch
+
+    asked, there = [], tmp_path / "fetched.txt"
+    there.write_text("First Citizen")
+    known = hashlib.sha256(b"First Citizen").hexdigest()
+    monkeypatch.setitem(corpus.SOURCES, "tiny", corpus.Source("tiny.txt", known, "http://it/x"))
+    monkeypatch.setattr(pooch, "os_cache", lambda name: tmp_path / name)
+    monkeypatch.setattr(pooch, "retrieve", lambda *a, **kw: asked.append((a, kw)) or str(there))
+    assert load_corpus("tiny").text == "First Citizen"
+    cache = tmp_path / "character-by-character"
+    expected = ("http://it/x", f"sha256:{known}", "tiny.txt", cache)
+    assert asked == [(expected, {"progressbar": True})]
+
+
+def test_a_corpus_and_its_vocabulary_say_what_they_are():
+    found = load_corpus("austen", limit=1000)
+    assert repr(found) == "Corpus('austen', 1,000 characters, 43 distinct)"
+    assert repr(Vocabulary("banana")) == "Vocabulary('abn')"
+
+
 def test_tiny_shakespeare_is_the_published_file():
     try:
         found = load_corpus("tinyshakespeare")

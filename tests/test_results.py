@@ -19,3 +19,5 @@ def test_a_wrong_name_gets_the_nearest(tmp_path, monkeypatch):
     (tmp_path / "results" / "curves.json").write_text('{"runs": []}')
     with pytest.raises(FileNotFoundError, match=r"'curve'.*mean 'curves'"):
         stored_run("curve")
+    with pytest.raises(FileNotFoundError, match=r"'loss' in [^ ]*results\. It has: curves$"):
+        stored_run("loss")

@@ -90,6 +90,19 @@ def test_the_same_seed_gives_the_same_interval():
     assert all(type(v) is float for v in first)
 
 
+def test_the_interval_is_two_percentiles_of_what_was_drawn():
+    x, drawn = autoregressive(500, 0.5, 0), []
+
+    def mean(values):
+        drawn.append(values.mean())
+        return drawn[-1]
+
+    found = block_bootstrap(mean, x)
+    assert len(drawn) == 1000 + 1
+    assert found[1:] == (np.percentile(drawn[:-1], 2.5), np.percentile(drawn[:-1], 97.5))
+    assert found == block_bootstrap(np.mean, x, block=200, resamples=1000, seed=0)
+
+
 def test_the_series_stay_as_they_are():
     x = autoregressive(50, 0.5, 0)
     before = x.copy()
@@ -119,6 +132,18 @@ def test_a_thousand_resamples_of_the_held_out_text_take_little_time():
 def test_errors_say_what_would_be_right(series, more, message):
     with pytest.raises(ValueError, match=message):
         block_bootstrap(lambda *all_series: 0.0, *series, **more)
+
+
+def test_a_block_may_be_half_of_the_text():
+    assert block_bootstrap(np.mean, np.ones(9), block=4, resamples=40) == (1, 1, 1)
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("top", [0.0, 1.0])  # 0 / 0 is "invalid", 1 / 0 is "divide"
+def test_a_resample_without_the_label_warns_of_nothing(top):
+    label = (np.arange(30) == 7).astype(float)
+    with pytest.raises(ValueError, match="no finite number"):
+        block_bootstrap(lambda m: top / m.sum(), label, block=3, resamples=100)
 
 
 def test_a_label_too_rare_is_refused():
