@@ -19,6 +19,7 @@ WITHOUT_SOLUTIONS = {
     "gates",
     "larger-model",
     "memorising",
+    "speed",
     "where-the-loss-is",
 }
 FOR_DRAWING = {"fig", "ax", "axes", "_"}  # names that a solution may set beside ..._solution
