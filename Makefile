@@ -10,7 +10,7 @@ FRAMEWORKS := $(VENV)/.frameworks
 # For PyTorch's CPU build on Linux: make book TORCH_INDEX=https://download.pytorch.org/whl/cpu
 TORCH_INDEX ?=
 
-.PHONY: help book frameworks test serve pdf lab execute results bench faults reproduce lint clean
+.PHONY: help book frameworks test serve pdf lab execute results bench faults mutants reproduce lint clean
 
 help: ## this list
 	@echo "make TARGET, where TARGET is one of"
@@ -30,6 +30,10 @@ $(READY): requirements.txt
 $(VENV)/.frameworks: $(READY) requirements-frameworks.txt
 	@echo "Installing JAX, Flax and Keras into $(VENV) (about 0.7 GB, once) ..."
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt -r requirements-frameworks.txt
+	@touch $@
+
+$(VENV)/.mutants: $(READY) requirements-mutants.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -r requirements-mutants.txt
 	@touch $@
 
 book: $(READY) ## build the site into _build/html; Sphinx warnings are errors
@@ -62,6 +66,9 @@ bench: $(READY) ## time the book's loops against plain ones, in turn (about five
 
 faults: $(READY) $(FRAMEWORKS) ## plant known faults one at a time and see that the tests catch them
 	$(BIN)/python tools/plant_faults.py
+
+mutants: $(READY) $(FRAMEWORKS) $(VENV)/.mutants ## do the tests notice small changes? MODULES="corpus" SHARE=1 (one hour)
+	$(BIN)/python tools/mutants.py $(MODULES) $(if $(SHARE),--share $(SHARE))
 
 reproduce: $(READY) $(FRAMEWORKS) ## do the outputs hold on other threads, instruction sets, versions? (40 minutes)
 	$(BIN)/python tools/reproduce.py
