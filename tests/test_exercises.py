@@ -16,7 +16,6 @@ WITHOUT_SOLUTIONS = {
     "carrying-state",
     "claims",
     "elsewhere",
-    "gates",
     "larger-model",
     "memorising",
     "speed",
