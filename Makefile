@@ -7,6 +7,8 @@ BIN     := $(VENV)/bin
 READY   := $(VENV)/.ready
 # What the chapter on other frameworks needs; leave it out with: make test FRAMEWORKS=
 FRAMEWORKS := $(VENV)/.frameworks
+ON_GPU := $(patsubst %,tests/test_%.py,models training sampling gates kernels memorisation \
+    folded numpy_lstm properties benchmarks checkpoint export)
 # For PyTorch's CPU build on Linux: make book TORCH_INDEX=https://download.pytorch.org/whl/cpu
 TORCH_INDEX ?=
 
@@ -42,6 +44,9 @@ book: $(READY) ## build the site into _build/html; Sphinx warnings are errors
 
 test: $(READY) $(FRAMEWORKS) ## compute every stored output again and compare; run the helpers' tests
 	$(BIN)/python -m pytest --nbval -n $(WORKERS) --dist loadscope
+	@if $(BIN)/python -c 'import sys, torch; sys.exit(not torch.cuda.is_available())'; then \
+	    echo "There is a GPU: the helpers' tests once more, on it."; \
+	    CHARBOOK_DEVICE=cuda $(BIN)/python -m pytest $(ON_GPU); fi
 
 pdf: book ## print the whole book into _build/character-by-character.pdf (needs Chromium)
 	$(BIN)/python tools/make_pdf.py _build/html _build/character-by-character.pdf

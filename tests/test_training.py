@@ -10,7 +10,7 @@ from torch.nn import functional as F
 from tqdm import tqdm
 
 from helpers.corpus import disjoint_windows, load_corpus
-from helpers.models import CharRNN, CharTransformer, count_parameters
+from helpers.models import CharRNN, CharTransformer, choose_device, count_parameters
 from helpers.ngram import NGram
 from helpers.training import (
     Training,
@@ -24,6 +24,7 @@ from helpers.training import (
 )
 
 V = 7
+HERE = choose_device()  # where fit trains
 
 
 def tiny(cell="rnn", seed=0, **more):
@@ -36,7 +37,7 @@ def random_ids(n, seed=0):
 
 
 def weights(model):
-    return torch.nn.utils.parameters_to_vector(model.parameters()).detach()
+    return torch.nn.utils.parameters_to_vector(model.parameters()).detach().cpu()
 
 
 @pytest.mark.parametrize(
@@ -57,11 +58,11 @@ def test_the_reference_recipe_lands_where_it_was_published(cell, published, para
 
 def test_fit_is_the_plain_loop():
     ids = random_ids(200)
-    model, plain = tiny(), tiny()
+    model, plain = tiny(), tiny().to(HERE)
     history = fit(model, ids, epochs=2, seq_len=8, batch_size=4, lr=1e-2, clip=0.5, seed=3)
     optimizer = torch.optim.Adam(plain.parameters(), lr=1e-2)
     order = torch.Generator().manual_seed(3)
-    x, y = map(torch.as_tensor, disjoint_windows(ids, 8))
+    x, y = (torch.as_tensor(part, device=HERE) for part in disjoint_windows(ids, 8))
     losses = []
     for _ in range(2):
         for rows in torch.randperm(len(x), generator=order).split(4)[: len(x) // 4]:
@@ -146,16 +147,16 @@ def test_a_stream_goes_on_where_the_batch_before_ended():
 
 def test_stream_training_carries_the_state_and_starts_each_epoch_from_zero():
     ids = random_ids(3 * 8 + 1)
-    model, plain = tiny("lstm"), tiny("lstm")
+    model, plain = tiny("lstm"), tiny("lstm").to(HERE)
     history = fit(model, ids, epochs=2, seq_len=4, batch_size=3, windows="stream")
     optimizer = torch.optim.Adam(plain.parameters(), lr=3e-3)
     losses = []
     for _ in range(2):
         state = None
         for x, y in epoch_batches(torch.as_tensor(ids), 4, 3, "stream", None):
-            loss, _, state = train_step(plain, x, y, optimizer, 5.0, state)
+            loss, _, state = train_step(plain, x.to(HERE), y.to(HERE), optimizer, 5.0, state)
             losses.append(loss)
-    assert history.step_loss == losses
+    assert history.step_loss == (losses if HERE.type == "cpu" else pytest.approx(losses, abs=1e-6))
 
 
 def test_steps_are_exact_whatever_the_epoch():
@@ -167,7 +168,7 @@ def test_steps_are_exact_whatever_the_epoch():
 
 def test_a_schedule_sets_the_rate_of_each_update_across_epochs():
     ids = random_ids(200)
-    model, plain = tiny(), tiny()
+    model, plain = tiny(), tiny().to(HERE)
     sgd = torch.optim.SGD(model.parameters(), lr=0.5)
     fit(
         model, ids, steps=9, seq_len=8, batch_size=6, clip=None, windows="stream",
@@ -179,7 +180,7 @@ def test_a_schedule_sets_the_rate_of_each_update_across_epochs():
     for step, (x, y) in enumerate(batches):
         optimizer = torch.optim.SGD(plain.parameters(), lr=0.5 * (1 - step / 9))
         state = None if step % 4 == 0 else state  # four batches an epoch
-        state = train_step(plain, x, y, optimizer, None, state)[2]
+        state = train_step(plain, x.to(HERE), y.to(HERE), optimizer, None, state)[2]
     assert torch.allclose(weights(model), weights(plain), atol=1e-6)
 
 

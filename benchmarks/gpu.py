@@ -1,0 +1,289 @@
+"""What a GPU changes: python benchmarks/gpu.py, on a machine that has one.
+
+Writes data/results/gpu.json: the reference recipe on the GPU and on one thread of the same
+machine's CPU; an update by batch, size, precision and length of the text; the loop in Python
+against NVIDIA's kernel, and both as a CUDA graph; writing. Milliseconds are medians of
+several blocks of updates, the GPU waited for at the end of each.
+"""
+
+import datetime
+import json
+import platform
+import sys
+import time
+from contextlib import contextmanager, nullcontext
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+import numpy as np  # noqa: E402
+import torch  # noqa: E402
+from torch.nn import functional as F  # noqa: E402
+
+from benchmarks import reference  # noqa: E402
+from benchmarks.run import CELLS, SIZES, LoopLSTM, same_start  # noqa: E402
+from helpers.corpus import load_corpus  # noqa: E402
+from helpers.models import CharRNN, CharTransformer  # noqa: E402
+from helpers.sampling import generate  # noqa: E402
+from helpers.training import evaluate, fit  # noqa: E402
+
+RESULT = ROOT / "data" / "results" / "gpu.json"
+V = 61
+PRECISIONS = ("float32", "TF32", "bfloat16", "bfloat16, cached")
+
+
+@contextmanager
+def precision(name):
+    """Matrix products in full, with TF32's 10 bits after the point, or in bfloat16 with 7.
+
+    cuDNN's recurrent layers use TF32 unless they are told not to; other products do not.
+    autocast keeps the short copies of the weights that it has made for as long as it lasts:
+    "cached" is the mistake of putting it around all of a training, whose updates it then misses.
+    """
+    before = torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32
+    short = name != "float32"
+    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = short
+    bf16 = torch.autocast("cuda", dtype=torch.bfloat16, cache_enabled="cached" in name)
+    try:
+        with bf16 if "bfloat16" in name else nullcontext():
+            yield
+    finally:
+        torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32 = before
+
+
+def synchronize(device):
+    if device == "cuda":
+        torch.cuda.synchronize()
+
+
+def median_ms(action, device, blocks=7, times=10):
+    """Milliseconds of one action: the median over blocks of several."""
+    for _ in range(3):
+        action()
+    took = []
+    for _ in range(blocks):
+        synchronize(device)
+        started = time.perf_counter()
+        for _ in range(times):
+            action()
+        synchronize(device)
+        took.append((time.perf_counter() - started) / times)
+    return round(1000 * float(np.median(took)), 4)
+
+
+def updating(model, batch, window, device):
+    """A function that makes one update on random characters, and never waits for the GPU."""
+    model.to(device).train()
+    draw = torch.Generator().manual_seed(0)
+    x, y = torch.randint(V, (2, batch, window), generator=draw).to(device)
+    adam = torch.optim.Adam(model.parameters(), lr=1e-4, fused=True, capturable=device == "cuda")
+
+    def update():
+        adam.zero_grad()
+        logits, _ = model(x)
+        loss = F.cross_entropy(logits.flatten(0, 1).float(), y.flatten())
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 5.0, foreach=True)
+        adam.step()
+        return loss
+
+    return update
+
+
+def graphed(action):
+    """The action recorded once as a CUDA graph -> a function that replays it."""
+    aside = torch.cuda.Stream()
+    aside.wait_stream(torch.cuda.current_stream())
+    with torch.cuda.stream(aside):
+        for _ in range(3):
+            action()
+    torch.cuda.current_stream().wait_stream(aside)
+    graph = torch.cuda.CUDAGraph()
+    with torch.cuda.graph(graph):
+        result = action()
+
+    def replay():
+        graph.replay()
+        return result
+
+    return replay
+
+
+def new(name, **sizes):
+    torch.manual_seed(0)
+    if name == "transformer":
+        return CharTransformer(V, **SIZES | {"context": 50} | sizes)
+    return CharRNN(V, cell=name, **sizes)
+
+
+def recipe(device, epochs=5, limit=None):
+    """fit by the reference recipe on the GPU and on the CPU, from the same weights."""
+    corpus = load_corpus("shakespeare", limit=limit)
+    train, held_out = corpus.split()
+    found = {}
+    for name in (*CELLS, "transformer"):
+        runs = {}
+        for place in (device, "cpu"):
+            model = new(name)
+            fit(model, train, steps=3, device=place, progress=False)  # what only the first takes
+            model = new(name)
+            history = fit(model, train, epochs=epochs, device=place, progress=False)
+            runs["gpu" if place == device and "gpu" not in runs else "cpu"] = {
+                "seconds": round(history.seconds, 3),
+                "train_loss": [round(x, 6) for x in history.train_loss],
+                "held_out": round(evaluate(model.to("cpu"), held_out, progress=False), 6),
+            }
+        found[name] = runs
+    return found
+
+
+def precisions(device, epochs=10, limit=None, sizes=(128, 512, 1024, 2048), seeds=3):
+    """An LSTM's update by its size in three precisions; held-out losses of LSTM and Transformer."""
+    corpus = load_corpus("shakespeare", limit=limit)
+    train, held_out = corpus.split()
+    found = {"ms": {}, "held_out": {}}
+    for name in PRECISIONS:
+        with precision(name):
+            found["ms"][name] = {
+                h: median_ms(updating(new("lstm", hidden_size=h), 64, 50, device), device)
+                for h in sizes
+            }
+            for kind in ("lstm", "transformer"):
+                losses = []
+                for seed in range(seeds):
+                    torch.manual_seed(seed)
+                    model = CharRNN(V, cell="lstm") if kind == "lstm" else new("transformer")
+                    fit(model, train, epochs=epochs, device=device, seed=seed, progress=False)
+                    losses.append(model)
+                found["held_out"][f"{kind}, {name}"] = losses
+    # Scored in full precision, wherever they were trained.
+    for losses in found["held_out"].values():
+        losses[:] = [
+            round(evaluate(m.float().to("cpu"), held_out, progress=False), 6) for m in losses
+        ]
+    return found
+
+
+def batches(device, sizes=(1, 16, 64, 256, 1024, 4096)):
+    """Milliseconds of an update by the number of windows of 50."""
+    return {
+        name: {n: median_ms(updating(new(name), n, 50, device), device) for n in sizes}
+        for name in (*CELLS, "transformer")
+    }
+
+
+def lengths(device, sizes=(50, 100, 200, 400, 800, 1600, 3200)):
+    """Milliseconds of an update on one text, by its length; the Transformer sees all of it."""
+
+    def update(name, length):
+        context = {"context": length} if name == "transformer" else {}
+        return updating(new(name, **context), 1, length, device)
+
+    return {
+        name: {t: median_ms(update(name, t), device, times=5) for t in sizes}
+        for name in ("lstm", "transformer")
+    }
+
+
+def graphs(device, window=50):
+    """An update by the loop in Python and by nn.LSTM, plain and as a graph."""
+
+    def looped():
+        model = same_start("lstm", V)[0]
+        model.recurrent = LoopLSTM(model.recurrent)
+        return model
+
+    makers = {"loop": looped, "lstm": lambda: new("lstm")}
+    found = {}
+    for name, make in makers.items():
+        found[name] = {"plain": median_ms(updating(make(), 64, window, device), device)}
+        if device == "cuda":
+            plain, other = (
+                updating(make(), 64, window, device),
+                updating(make(), 64, window, device),
+            )
+            replay = graphed(other)
+            for _ in range(3):  # as many as were made before recording
+                plain()
+            both = [(plain().item(), replay().item()) for _ in range(20)]
+            found[name]["graph"] = median_ms(replay, device)
+            found[name]["largest_difference"] = float(
+                np.abs(np.subtract(*zip(*both, strict=True))).max()
+            )
+    return found
+
+
+def writing(device, length=300, many=(1, 64, 1024)):
+    """Characters a second: the model called on the GPU, that as a graph, and generate (CPU)."""
+    corpus = load_corpus("shakespeare")
+    model = new("lstm").eval()
+    found = {}
+    for n in many:
+        rate = {}
+        prompts = ["\n"] * n
+        took = median_ms(
+            lambda prompts=prompts: generate(model.cpu(), corpus.vocab, prompts, length, seed=0),
+            "cpu", blocks=3, times=1,
+        )  # fmt: skip
+        rate["generate"] = round(1000 * n * length / took)
+        model.to(device)
+        ids = torch.zeros(n, 1, dtype=torch.long, device=device)
+        state = tuple(torch.zeros(1, n, 128, device=device) for _ in range(2))
+
+        @torch.no_grad()
+        def step(ids=ids, state=state):
+            """One character of each text, drawn and written where the next step reads it."""
+            logits, after = model(ids, state)
+            for old, fresh in zip(state, after, strict=True):
+                old.copy_(fresh)
+            noise = torch.empty_like(logits[:, -1]).exponential_()
+            ids.copy_((logits[:, -1].softmax(-1) / noise).argmax(-1, keepdim=True))
+
+        rate["gpu"] = round(1000 * n / median_ms(step, device, blocks=5, times=100))
+        if device == "cuda":
+            rate["gpu, graph"] = round(1000 * n / median_ms(graphed(step), device, 5, 100))
+        found[n] = rate
+    plain = reference.PlainRNN(V).eval()
+    took = median_ms(lambda: reference.generate(plain, corpus.vocab, "\n", length, seed=0),
+                     "cpu", blocks=3, times=1)  # fmt: skip
+    found[1]["reference, cpu"] = round(1000 * length / took)
+    return found
+
+
+PARTS = {
+    "recipe": recipe,
+    "graphs": graphs,
+    "batches": batches,
+    "lengths": lengths,
+    "precisions": precisions,
+    "writing": writing,
+}
+
+
+def main(names, device="cuda", result=RESULT):
+    torch.set_num_threads(1)
+    stored = json.loads(result.read_text())["parts"] if result.exists() else {}
+    for name in names or PARTS:
+        started = time.perf_counter()
+        stored[name] = PARTS[name](device)
+        print(f"{name}: {time.perf_counter() - started:.0f} s", flush=True)
+        record = {
+            "name": "gpu",
+            "command": "python benchmarks/gpu.py",
+            "date": datetime.date.today().isoformat(),
+            "machine": torch.cuda.get_device_name() if device == "cuda" else platform.machine(),
+            "threads": 1,
+            "versions": {
+                "python": platform.python_version(),
+                "torch": torch.__version__,
+                "cuda": torch.version.cuda,
+                "numpy": np.__version__,
+            },
+            "parts": {part: stored[part] for part in PARTS if part in stored},
+        }
+        result.write_text(json.dumps(record, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
