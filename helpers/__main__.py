@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import errno
 import json
+import math
 import os
 import sys
 from contextlib import contextmanager
@@ -234,15 +235,18 @@ def evaluate(
             sources, _ = encoded.find_texts(texts)
             text = "".join(limited(encoded.read_texts(sources), limit))
             ids = vocab.encode(text, unknown=RARE if RARE in vocab else None)
-            unknown = sum(c not in vocab for c in set(text)) and sum(c not in vocab for c in text)
+            strange = set(text).difference(vocab.chars)
+            unknown = sum(text.count(c) for c in strange)
         else:
             held_out = runs.settings_of(run, stored).hold_out
-            own = encoded.open_encoded(run)
+            own = encoded.open_encoded(run, check=True)
             if own.vocab != vocab:
                 raise ValueError(f"the text in {run} has another vocabulary than the model")
             ids = own.split(held_out)[1][:limit]
         model.to(choose_device(device))
         loss = training.evaluate(model, ids, window)
+        if not math.isfinite(loss):
+            raise ArithmeticError(f"the loss is {loss}: the model's weights are of no use")
         found = {"nats": loss} | runs.per_character(loss)
         found |= {"characters": len(ids) - 1, "unknown": unknown, "window": window}
     if as_json:

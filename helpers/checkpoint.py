@@ -5,8 +5,10 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 from pathlib import Path
 
+import torch
 from safetensors import SafetensorError
 from safetensors.torch import load as read_safetensors
 from safetensors.torch import save as safetensors_bytes
@@ -34,12 +36,16 @@ def save(folder, model, vocab, tensors=None, **training_state):
 
     Each file is written under a temporary name and moved into place, the description last,
     so that a crash or a full disk leaves the checkpoint that was there before.
-    Raises ValueError where model and vocabulary differ in size, TypeError for a state that
-    JSON cannot hold, OSError where the disk refuses.
+    Raises ValueError where model and vocabulary differ in size or the weights are not
+    float32, TypeError for a state that JSON cannot hold, OSError where the disk refuses.
     """
     kind = type(model).__name__
     if kind not in MODELS:
         raise TypeError(f"a checkpoint can hold {', '.join(MODELS)}, not {kind}")
+    if others := {weight.dtype for weight in model.parameters()} - {torch.float32}:
+        raise ValueError(
+            f"a checkpoint holds float32 weights, not {others.pop()}: model.float() has them"
+        )
     if model.config["vocab_size"] != len(vocab):
         raise ValueError(
             f"the model knows {model.config['vocab_size']} characters and the vocabulary has "
@@ -79,22 +85,53 @@ def load(folder):
     """
     folder = Path(folder)
     description = _read_description(folder / DESCRIPTION)
-    path, data = _read_part(folder, description, "weights")
+    path, weights = _read_part(folder, description, "weights")
     try:
         vocab = Vocabulary(description["characters"])
-        model = MODELS[description["model"]](**description["config"])
-    except (TypeError, ValueError) as error:
+        model = _build(description, path, weights)
+    except CheckpointError:
+        raise
+    except (TypeError, ValueError, RuntimeError, ArithmeticError) as error:
         raise CheckpointError(f"{folder / DESCRIPTION} was edited: {error}") from error
-    try:
-        model.load_state_dict(read_safetensors(data))
-    except (RuntimeError, SafetensorError) as error:
-        raise CheckpointError(f"{path} does not fit its description: {error}") from error
     if len(vocab) != model.config["vocab_size"]:
         raise CheckpointError(
             f"{folder / DESCRIPTION} lists {len(vocab)} characters for a model of "
             f"{model.config['vocab_size']}: it was edited"
         )
     return model, vocab, description["training_state"]
+
+
+def _build(description, path, weights):
+    """The model that a description names, with ``weights`` {name: tensor} from ``path``.
+
+    It is built without memory first (torch's "meta" device), so that sizes which are not
+    those of the weights are refused before they cost anything.
+    """
+    make, config = MODELS[description["model"]], description["config"]
+    if strange := [k for k, v in config.items() if type(v) not in (int, float, str)]:
+        raise TypeError(f"{strange[0]} is {config[strange[0]]!r}")
+    if config.get("num_layers", 1) > len(weights):
+        raise ValueError(f"num_layers is {config['num_layers']}")
+    with torch.device("meta"):
+        wanted = make(**config).state_dict()
+    for name in sorted(wanted.keys() | weights.keys()):
+        says, has = (_shape(tensors.get(name)) for tensors in (wanted, weights))
+        if says != has:
+            raise CheckpointError(
+                f"{path} does not fit its description, by which {name} is {says}; it is {has}"
+            )
+        if not weights[name].isfinite().all():
+            raise CheckpointError(f"{path} is of no use: {name} holds what is no finite number")
+    model = make(**config)
+    model.load_state_dict(weights)
+    return model
+
+
+def _shape(tensor):
+    """A tensor's shape and type in words: "6 x 10 float32"; "missing" for None."""
+    if tensor is None:
+        return "missing"
+    return f"{' x '.join(map(str, tensor.shape))} {str(tensor.dtype).removeprefix('torch.')}"
 
 
 def load_tensors(folder):
@@ -108,15 +145,16 @@ def load_tensors(folder):
         raise CheckpointError(
             f"{folder} holds a model, but not what its training would need to go on"
         )
-    return read_safetensors(_read_part(folder, description, "training")[1])
+    return _read_part(folder, description, "training")[1]
 
 
 def _read_part(folder, description, part):
-    """The path and the bytes of a file that the description names, unchanged since."""
+    """The path and the tensors of a file that the description names, unchanged since."""
     name = description[part]
-    if not isinstance(name, str) or Path(name).name != name:
+    if not isinstance(name, str) or not re.fullmatch(rf"{part}-[0-9a-f]+\.safetensors", name):
         raise CheckpointError(
-            f"{folder / DESCRIPTION} names {part} outside its folder: it was edited"
+            f"{folder / DESCRIPTION} names no file of its folder that could hold the {part} "
+            f"({name!r:.60}): it was edited"
         )
     path = folder / name
     if not path.is_file():
@@ -127,7 +165,10 @@ def _read_part(folder, description, part):
             f"{path} is not the file that {DESCRIPTION} was saved with: it was cut short or "
             f"changed ({len(data):,} bytes)"
         )
-    return path, data
+    try:
+        return path, read_safetensors(data)
+    except SafetensorError as error:
+        raise CheckpointError(f"{path} holds no tensors: {error}") from error
 
 
 def _read_description(path):
@@ -135,7 +176,7 @@ def _read_description(path):
         raise FileNotFoundError(f"{path.parent} holds no checkpoint: {path} is missing")
     try:
         description = json.loads(path.read_bytes())
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise CheckpointError(f"{path} is not whole, or no JSON: {error}") from error
     if not isinstance(description, dict) or description.get("format") != FORMAT:
         raise CheckpointError(f"{path} is not a checkpoint of this book")
@@ -147,10 +188,12 @@ def _read_description(path):
     wanted = {"model", "config", "characters", "weights", "weights_sha256", "training_state"}
     if missing := sorted(wanted - description.keys()):
         raise CheckpointError(f"{path} lacks {', '.join(missing)}")
-    if description["model"] not in MODELS:
+    if str(description["model"]) not in MODELS:
         raise CheckpointError(
             f"{path} names a model that helpers does not have: {description['model']!r}"
         )
+    if not isinstance(description["config"], dict):
+        raise CheckpointError(f"{path} was edited: its config is {description['config']!r}")
     return description
 
 

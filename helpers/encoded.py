@@ -20,7 +20,7 @@ from pathlib import Path
 
 import numpy as np
 
-from .corpus import RARE, SOURCES, Vocabulary, locate, split_ids
+from .corpus import RARE, SOURCES, Vocabulary, locate, not_utf8, refuse_zeros, split_ids
 
 IDS, DESCRIPTION = "text.ids", "text.json"
 FORMAT, VERSION = "character-by-character text", 1
@@ -84,7 +84,8 @@ def read_texts(sources, progress=None):
 
     UTF-8, without a byte-order mark, line ends as ``\\n``; a file that does not end a line
     is followed by a line end where another comes after it. ``progress`` is called with the
-    bytes of each block. Raises ValueError, with the place, for what is not UTF-8.
+    bytes of each block. Raises ValueError, with the place, for what is not UTF-8 and for a
+    zero byte.
     """
     for i, source in enumerate(sources):
         last = "\n"
@@ -98,22 +99,20 @@ def read_texts(sources, progress=None):
 
 def _read_text(source, progress):
     """The pieces of one file."""
+    name = "standard input" if source == STDIN else source
     file = sys.stdin.buffer if source == STDIN else open(source, "rb")  # noqa: SIM115
     decoder = codecs.getincrementaldecoder("utf-8")()
     offset, held_back, at_start = 0, "", True
     try:
         while True:
             data = file.read(BLOCK)
+            refuse_zeros(data, name, offset)
             waiting = len(decoder.getstate()[0])  # bytes of a character that the block cut
             try:
                 text = held_back + decoder.decode(data, final=not data)
             except UnicodeDecodeError as error:
-                name = "standard input" if source == STDIN else source
-                raise ValueError(
-                    f"{name} is not UTF-8 text: byte 0x{error.object[error.start]:02x} at offset "
-                    f"{offset - waiting + error.start}. Save it as UTF-8 (an old file may be "
-                    "Windows-1252 or Latin-1: iconv -f WINDOWS-1252 -t UTF-8)."
-                ) from None
+                at = offset - waiting + error.start
+                raise not_utf8(name, error.object[error.start], at) from None
             offset += len(data)
             if at_start and text:
                 text, at_start = text.removeprefix("\ufeff"), False
@@ -196,11 +195,12 @@ def open_encoded(folder, check=False):
         about = json.loads(path.read_bytes())
         if about["format"] != FORMAT or about["version"] != VERSION:
             raise ValueError(f"format {about['format']!r}, version {about['version']!r}")
-        width, n = np.dtype(about["type"]), int(about["length"])
-        vocab = Vocabulary(about["characters"])
-        if width not in WIDTHS or n < 1:
-            raise ValueError(f"{n} ids of type {width}")
-    except (KeyError, TypeError, ValueError) as error:
+        width = {np.dtype(width).name: np.dtype(width) for width in WIDTHS}[about["type"]]
+        vocab, n, mapped = Vocabulary(about["characters"]), about["length"], about["mapped"]
+        if type(n) is not int or type(mapped) is not int or n < 1:
+            raise ValueError(f"{n!r} ids, {mapped!r} of them rare")
+        wanted, sources = str(about["sha256"]), tuple(about["sources"])
+    except (KeyError, TypeError, ValueError, RecursionError) as error:
         raise ValueError(f"{path} is not whole, or was edited: {error}") from error
     ids = folder / IDS
     size = ids.stat().st_size if ids.is_file() else 0
@@ -209,10 +209,17 @@ def open_encoded(folder, check=False):
             f"{ids} was cut short or changed: it has {size:,} bytes and {DESCRIPTION} says "
             f"{n * width.itemsize:,}"
         )
-    if check and sha256_of(ids) != about["sha256"]:
+    if check and sha256_of(ids) != wanted:
         raise ValueError(f"{ids} was changed since {DESCRIPTION} was written")
-    mapped = np.memmap(ids, dtype=width, mode="c")  # "c", as torch warns of what is read-only
-    return EncodedText(mapped, vocab, tuple(about["sources"]), about["mapped"])
+    text = np.memmap(ids, dtype=width, mode="c")  # "c", as torch warns of what is read-only
+    if check and _highest(text) >= len(vocab):
+        raise ValueError(f"{ids} has an id beyond the {len(vocab)} characters of {DESCRIPTION}")
+    return EncodedText(text, vocab, sources, mapped)
+
+
+def _highest(ids):
+    """The highest id of a text of any size."""
+    return max(int(ids[i : i + BLOCK].max()) for i in range(0, len(ids), BLOCK))
 
 
 def sha256_of(path):

@@ -21,6 +21,7 @@ from .sampling import generate
 
 FORMAT = "character-by-character model"
 VERSION = 1
+HEAD = "(globalThis.charbookModels ??= {})"
 PRECISIONS = ("int8", "float16", "float32")
 CHECKED = 1000  # characters over which the error of the logits is measured
 
@@ -40,14 +41,17 @@ def export(folder, to, precision="float16", about=None):
     wrote (rounded up). That text and some of the exact logits go into the file, so that
     the page's own can be held against them.
 
-    Raises ValueError for an unknown precision, another ending than .js, and for a model
-    that the page cannot run: it knows one layer of "rnn", "lstm" or "gru".
+    Raises ValueError for an unknown precision, another ending than .js, a script there that
+    is no exported model, weights too large for the precision, and for a model that the page
+    cannot run: it knows one layer of "rnn", "lstm" or "gru".
     """
     to = Path(to)
     if precision not in PRECISIONS:
         raise ValueError(f"precision must be one of {', '.join(PRECISIONS)}, not {precision!r}")
     if to.suffix != ".js":
         raise ValueError(f"a page loads the model as a script: give a path ending in .js, not {to}")
+    if to.exists() and not to.read_bytes().startswith(HEAD.encode()):
+        raise ValueError(f"{to} is there and is no exported model: choose another name")
     model, vocab, _ = checkpoint.load(folder)
     if not isinstance(model, CharRNN) or model.config["num_layers"] != 1:
         kind = type(model).__name__
@@ -64,6 +68,8 @@ def export(folder, to, precision="float16", about=None):
     rounded = _rebuild(model.config, packed)
     with evaluating(rounded):
         difference = np.abs(predict(rounded, ids)[0][0] - exact).max()
+    if not np.isfinite(difference):
+        raise ValueError(f"these weights are too large to be stored as {precision}")
     places = [0, 9, 99, CHECKED - 1]
     description = {
         "format": FORMAT,
@@ -83,7 +89,7 @@ def export(folder, to, precision="float16", about=None):
     }
     script = f"{_head(to.stem)}{json.dumps(description, separators=(',', ':'))};\n"
     to.parent.mkdir(parents=True, exist_ok=True)
-    to.write_bytes(script.encode("ascii"))
+    checkpoint.write(to, script.encode("ascii"))
     return {"path": to, "bytes": len(script), "largest_error": description["largest_error"]}
 
 
@@ -136,7 +142,7 @@ def _rebuild(config, packed):
 
 
 def _head(name):
-    return f"(globalThis.charbookModels ??= {{}})[{json.dumps(name)}] = "
+    return f"{HEAD}[{json.dumps(name)}] = "
 
 
 def _base64(array):

@@ -18,8 +18,9 @@ import math
 import os
 import signal
 import sys
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import get_type_hints
 
 import numpy as np
 import torch
@@ -40,6 +41,7 @@ OURS = (
 LOG_EVERY = 10  # updates
 LOOK_AT = 50_000  # characters of the held-out text, at most, whose loss a look measures
 SAMPLE = 200  # characters
+MOST_CHARACTERS = 2**16  # distinct ones; the largest writing systems use a fraction
 SCHEDULES = {"constant": None, "decay": warm_up_and_decay}
 OF_RNN, OF_TRANSFORMER = ("hidden_size",), ("num_heads", "context")
 
@@ -206,7 +208,8 @@ def begin(folder, sources, settings, rare=0, overwrite=False, processes=ALONE, p
     """Encode texts (what ``find_texts`` gives) into a new run folder -> Run, before its start.
 
     Raises ValueError where the folder holds something already, unless it is a run and
-    ``overwrite`` is set; for a text too short; for settings that cannot be.
+    ``overwrite`` is set; for a text too short, or of too many distinct characters; for
+    settings that cannot be.
     """
     folder = Path(folder)
     if processes.first:
@@ -218,6 +221,12 @@ def begin(folder, sources, settings, rare=0, overwrite=False, processes=ALONE, p
                 old.unlink()
     processes.wait()
     text = encoded.open_encoded(folder)
+    if len(text.vocab) > MOST_CHARACTERS:
+        raise ValueError(
+            f"the text has {len(text.vocab):,} distinct characters, and each guess would be a "
+            f"number for every one of them; more than {MOST_CHARACTERS:,} are not taken. Let "
+            "those that occur a few times only be one symbol: --rare 5"
+        )
     settings = _with_prompt(settings, text.vocab)
     train_ids, _ = text.split(settings.hold_out)
     training = settings.training(settings.model(len(text.vocab)), train_ids, processes)
@@ -250,7 +259,7 @@ def resume(folder, steps=None, processes=ALONE):
     training = settings.training(model, train_ids, processes)
     try:
         training.restore(checkpoint.load_tensors(folder), stored["training"])
-    except (KeyError, TypeError) as error:
+    except (KeyError, TypeError, AttributeError) as error:
         raise CheckpointError(f"{folder} lacks part of its training: {error}") from error
     if steps is not None and steps < training.done:
         raise ValueError(f"{folder} is at update {training.done} already, which is beyond {steps}")
@@ -262,13 +271,19 @@ def resume(folder, steps=None, processes=ALONE):
 def settings_of(folder, stored):
     """The Settings in a checkpoint's training state."""
     try:
-        known = {field.name for field in fields(Settings)}
-        return Settings(**{k: v for k, v in stored["settings"].items() if k in known})
+        kinds = get_type_hints(Settings)
+        settings = Settings(**{k: v for k, v in stored["settings"].items() if k in kinds})
     except (KeyError, TypeError, AttributeError):
         raise CheckpointError(
             f"{folder} holds a model, but was not made by `python -m helpers train`, and cannot "
             "be gone on with"
         ) from None
+    for name, kind in kinds.items():
+        value = getattr(settings, name)
+        whole_for_real = type(value) is int and isinstance(0.5, kind)
+        if not (isinstance(value, kind) or whole_for_real):
+            raise CheckpointError(f"{folder} was edited: its setting {name} is {value!r}")
+    return settings
 
 
 def describe(run):
@@ -374,7 +389,7 @@ def _cut_metrics(path, done):
         try:
             if json.loads(line)["step"] > done:
                 break
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, RecursionError):
             break  # cut short by a crash
         kept.append(line)
     part = path.with_name(f"{path.name}.part")

@@ -233,7 +233,6 @@ class Training:
             "total": self.total,
             "seconds": self.history.seconds,
             "rates": self.rates,
-            "param_groups": moments["param_groups"],
             "recipe": self._recipe(),
         }
         return tensors, numbers
@@ -257,34 +256,53 @@ class Training:
                 + ", ".join(f"{k} was {numbers['recipe'].get(k)}, not {recipe[k]}" for k in wrong)
             )
         moments, carried, dice = {}, {}, {}
-        for name, value in tensors.items():
-            kind, _, rest = name.partition(".")
-            if kind == "optimizer":
-                i, _, part = rest.partition(".")
-                moments.setdefault(int(i), {})[part] = value
-            elif kind in ("carried", "dice"):
-                place, _, rank = rest.partition(".of.")
-                if int(rank) == self.processes.rank:
-                    (carried if kind == "carried" else dice)[place] = value
         try:
-            self.optimizer.load_state_dict(
-                {"state": moments, "param_groups": numbers["param_groups"]}
-            )
+            for name, value in tensors.items():
+                kind, _, rest = name.partition(".")
+                if kind == "optimizer":
+                    i, _, part = rest.partition(".")
+                    moments.setdefault(int(i), {})[part] = value
+                elif kind in ("carried", "dice"):
+                    place, _, rank = rest.partition(".of.")
+                    if int(rank) == self.processes.rank:
+                        (carried if kind == "carried" else dice)[place] = value
+            self._check_moments(moments)
+            groups = self.optimizer.state_dict()["param_groups"]
+            self.optimizer.load_state_dict({"state": moments, "param_groups": groups})
+            self.rates = [float(rate) for rate in numbers["rates"]]
+            for group, rate in zip(self.optimizer.param_groups, self.rates, strict=True):
+                group["lr"] = rate
             self.order.set_state(tensors["order"])
-            self.rates = list(numbers["rates"])
             self._dice = [dice[str(i)] for i in range(len(dice))]
+            torch.Generator().set_state(self._dice[0])  # refuses what is no random state
             self.carried = _unflatten(carried, self.device)
             for name in SERIES:
-                setattr(self.history, name, tensors[name].tolist())
-            self.history.seconds = numbers["seconds"]
+                setattr(self.history, name, list(map(float, tensors[name].tolist())))
+            self.history.seconds = float(numbers["seconds"])
             # Where a training ended within an epoch, its mean so far is no epoch's.
             del self.history.train_loss[self.done // self.per_epoch :]
-        except (KeyError, RuntimeError, TypeError) as error:
+        except (LookupError, RuntimeError, TypeError, ValueError) as error:
             raise ValueError(f"the stored training is not whole: {error}") from error
         if self.done != numbers["done"]:
             raise ValueError(
                 f"the stored training is not whole: {numbers['done']} updates, {self.done} losses"
             )
+
+    def _check_moments(self, moments):
+        """Refuse an optimizer's state {place: {name: tensor}} that does not fit the weights.
+
+        The fused Adam does not look, and would write past the end of what is too short.
+        """
+        weights = [w for group in self.optimizer.param_groups for w in group["params"]]
+        if moments and sorted(moments) != list(range(len(weights))):
+            raise ValueError(f"an optimizer's state of {len(moments)} weights, not {len(weights)}")
+        for i, of_weight in moments.items():
+            if of_weight.keys() != moments[0].keys():
+                raise ValueError(f"an optimizer's state without its parts for weight {i}")
+            for name, value in of_weight.items():
+                shape = () if name == "step" else weights[i].shape
+                if value.shape != shape or value.dtype != torch.float32:
+                    raise ValueError(f"an optimizer's {name} of another form than weight {i}")
 
     def _recipe(self):
         """What must be the same for training to go on as if it had never stopped."""
