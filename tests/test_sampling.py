@@ -69,6 +69,13 @@ def test_top_k_keeps_exactly_k():
     np.testing.assert_allclose(next_distribution(LOGITS, top_k=99), softmax(LOGITS))
 
 
+def test_of_equals_the_earlier_are_kept_in_a_large_vocabulary_too():
+    logits = np.zeros(300)
+    logits[7::30] = -1  # less probable than the others, so that sorting has to move things
+    kept = np.flatnonzero(next_distribution(logits, top_k=100))
+    assert kept.tolist() == np.flatnonzero(logits == 0)[:100].tolist()
+
+
 @pytest.mark.parametrize(
     ("top_p", "kept"), [(0.3, 1), (0.41, 2), (0.59, 2), (0.7, 3), (0.99, 7), (1.0, 7)]
 )
