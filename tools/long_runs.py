@@ -12,6 +12,7 @@ import argparse
 import copy
 import datetime
 import hashlib
+import inspect
 import itertools
 import json
 import math
@@ -31,12 +32,13 @@ import numpy as np  # noqa: E402
 import torch  # noqa: E402
 from torch.nn import functional as F  # noqa: E402
 
-from helpers.corpus import SOURCES, load_corpus  # noqa: E402
+from helpers.corpus import SOURCES, Vocabulary, load_corpus, split_ids  # noqa: E402
 from helpers.models import CharRNN, CharTransformer, count_parameters  # noqa: E402
 from helpers.ngram import NGram  # noqa: E402
 from helpers.sampling import generate  # noqa: E402
 from helpers.statistics import block_bootstrap  # noqa: E402
 from helpers.training import (  # noqa: E402
+    Training,
     batches_per_epoch,
     character_losses,
     epoch_batches,
@@ -49,6 +51,10 @@ from helpers.training import (  # noqa: E402
 RESULTS = ROOT / "data" / "results"
 CODE = ("helpers/corpus.py", "helpers/models.py", "helpers/training.py")
 FIRST = 20  # losses of each run that a test repeats
+
+
+class OtherText(Exception):
+    """The text of a stored run cannot be had here in the form that it had."""
 
 
 # A Transformer with the parameters of the reference LSTM, within 2 %, and so for the others.
@@ -629,6 +635,154 @@ def recipe(corpus="shakespeare"):
     return {"corpus": corpus, "chosen": chosen, "ways": WAYS, "runs": runs}
 
 
+# A text of one's own: how large a network, by the amount of text?
+SIZES = (16, 32, 64, 128, 256)  # numbers that the state of an LSTM has
+LOOK, PATIENCE, MOST = 20, 8, 4000  # updates between looks, looks without a gain, updates
+
+
+def train_size(corpus, amount, hidden_size, seed, steps=MOST):
+    """An LSTM on the last ``amount`` characters of the training part, until it worsens.
+
+    The last tenth of them is looked at every LOOK updates (or each epoch, where that is
+    longer); after PATIENCE looks without a new lowest loss, or ``steps`` updates, the best
+    weights come back. Returns model, watch, history.
+    """
+    source = load_corpus(corpus)
+    text = source.split()[0][-amount:]
+    cut = int(0.9 * amount)
+    model = build("lstm", len(source.vocab), seed, hidden_size=hidden_size)
+    training = Training(model, text[:cut], steps=steps, seed=seed, device="cpu")
+    watch = Watch(text[cut:], LOOK)
+    with training.own_randomness():
+        while not training.finished:
+            for _ in training.rest_of_epoch():
+                pass
+            watch(None, model, training.history)
+            looks = [row["validation"] for row in watch.curve]
+            if looks and len(looks) - np.argmin(looks) > PATIENCE:
+                break
+    if watch.curve:
+        model.load_state_dict(watch.best["weights"])
+    return model, watch, training.history
+
+
+def sizes(corpus="shakespeare", parts=(16, 4, 1), seeds=(0, 1)):
+    """Held-out loss by the size of an LSTM and the amount of text, each stopped in time."""
+    train_ids, held_out = load_corpus(corpus).split()
+    runs = []
+    for part, hidden_size, seed in itertools.product(parts, SIZES, seeds):
+        size, started = len(train_ids) // part, time.process_time()
+        model, watch, history = train_size(corpus, size, hidden_size, seed)
+        run = {"cell": "lstm", "seed": seed, "amount": size, "hidden_size": hidden_size}
+        run |= {"parameters": count_parameters(model), "updates": len(history.step_loss)}
+        run |= {"step": watch.best["step"], "choosing": watch.best["validation"]}
+        run |= {"held_out": round(evaluate(model, held_out), 6)}
+        run |= {"cpu_seconds": round(time.process_time() - started, 1)}
+        run |= {name: [row[name] for row in watch.curve] for name in ("train", "validation")}
+        run["first_losses"] = [round(x, 6) for x in history.step_loss[:FIRST]]
+        runs.append(run)
+        print(f"  {size}, H {hidden_size}, {seed}: {run['held_out']:.4f} at {run['step']} of "
+              f"{run['updates']}, {run['cpu_seconds']} s", flush=True)  # fmt: skip
+    recipe = {"look": LOOK, "patience": PATIENCE, "most": MOST}
+    return {"corpus": corpus, "recipe": recipe, "runs": runs}
+
+
+# Verse, prose and code, as much of each as there is of austen.txt.
+KINDS = ("small letter", "capital", "space", "line end", "indentation", "digit or sign")
+KIND_STEPS = 600
+
+
+def kinds(text):
+    """For each character the place of its kind in KINDS; spaces that begin a line indent it."""
+    found, before = [], KINDS.index("line end")
+    for c in text:
+        if c == " ":
+            begins = before in (KINDS.index("line end"), KINDS.index("indentation"))
+            kind = "indentation" if begins else "space"
+        elif c == "\n":
+            kind = "line end"
+        elif c.isalpha():
+            kind = "capital" if c.isupper() else "small letter"
+        else:
+            kind = "digit or sign"
+        before = KINDS.index(kind)
+        found.append(before)
+    return np.array(found)
+
+
+def three_texts():
+    """Verse, prose and code of equal length: {name: text}; the code is Python's argparse."""
+    prose = load_corpus("austen").text
+    verse, code = load_corpus("shakespeare").text, inspect.getsource(argparse)
+    return {"verse": verse[: len(prose)], "prose": prose, "code": code[: len(prose)]}
+
+
+def train_text(text, seed, steps=KIND_STEPS, callback=None):
+    """The reference LSTM on a text but its last tenth, of which the last tenth chooses."""
+    vocab = Vocabulary(text)
+    train_ids, held_out = split_ids(vocab.encode(text))
+    cut = int(0.9 * len(train_ids))
+    model = build("lstm", len(vocab), seed)
+    if callback is not None:
+        callback = callback(model, vocab, train_ids[cut:])
+    history = fit(model, train_ids[:cut], steps=steps, seed=seed, device="cpu", callback=callback)
+    return model, vocab, (train_ids[:cut], train_ids[cut:], held_out), history, callback
+
+
+class WatchKinds(Watch):
+    """A Watch of every epoch that also keeps the loss of each kind of character."""
+
+    def __init__(self, model, vocab, choosing):
+        super().__init__(choosing, 1)
+        self.kinds = kinds(vocab.decode(choosing))[1:]
+        self.by_kind = []
+        self.look(model)
+
+    def look(self, model):
+        losses = character_losses(model, self.validation)
+        share = [losses[self.kinds == k].mean() if (self.kinds == k).any() else None for k in
+                 range(len(KINDS))]  # fmt: skip
+        self.by_kind.append([x and round(float(x), 4) for x in share])
+
+    def __call__(self, epoch, model, history):
+        super().__call__(epoch, model, history)
+        self.look(model)
+
+
+def texts(seeds=(0, 1, 2)):
+    """What an LSTM learns from verse, prose and code, and which kind of character first."""
+    runs, counted = [], {}
+    for name, text in three_texts().items():
+        vocab = Vocabulary(text)
+        sha256_of_text = hashlib.sha256(text.encode()).hexdigest()
+        for seed in seeds:
+            model, vocab, (train_ids, choosing, held_out), history, watch = train_text(
+                text, seed, callback=WatchKinds
+            )
+            run = {"cell": "lstm", "seed": seed, "text": name, "sha256": sha256_of_text}
+            run |= {"characters": len(text), "distinct": len(vocab)}
+            run |= {"step": watch.best["step"], "choosing": watch.best["validation"]}
+            for part in ("step", "train", "validation"):
+                run[f"{part}s"] = [row[part] for row in watch.curve]
+            run |= {
+                "by_kind": watch.by_kind,
+                "counts": np.bincount(watch.kinds, minlength=len(KINDS)).tolist(),
+            }
+            model.load_state_dict(watch.best["weights"])
+            run["held_out"] = round(evaluate(model, held_out), 6)
+            run |= blocks(model, held_out)
+            run["written"] = generate(model, vocab, "\n", 400, top_p=0.9, seed=0)
+            run["first_losses"] = [round(x, 6) for x in history.step_loss[:FIRST]]
+            runs.append(run)
+            print(f"  {name}, {seed}: {run['held_out']:.4f} at {run['step']}", flush=True)
+        orders = [NGram(k, len(vocab)).fit(train_ids) for k in ORDERS]
+        best = min(orders, key=lambda model: evaluate(model, choosing))
+        counted[name] = {"order": best.order, "held_out": round(evaluate(best, held_out), 6)}
+        frequencies = orders[0]
+        counted[name]["frequencies"] = round(evaluate(frequencies, held_out), 6)
+    return {"corpus": None, "kinds": KINDS, "block": BLOCK, "counted": counted, "runs": runs}
+
+
 def losses_of(history):
     """What is stored of a ``History``."""
     kept = {"train_loss": history.train_loss, "val_loss": history.val_loss}
@@ -654,6 +808,8 @@ RUNS = {
     "tenths-tinyshakespeare": tenths,
     "carrying-state": carrying_state,
     "recipe": recipe,
+    "sizes": sizes,
+    "three-texts": texts,
     "carrying-state-shifted": partial(carrying_state, SHIFTED, SHIFTED_CONTROLS),
     "carrying-state-tinyshakespeare": partial(
         carrying_state, SHIFTED + SHIFTED_CONTROLS, [], "tinyshakespeare", range(3), 4, 2, 20_000
@@ -671,6 +827,14 @@ def repeat(name, run, corpus):
         return train_recipe(
             run["cell"], corpus, run["seed"], run["way"], run["choosing"], run["updates"]
         )[0].step_loss
+    if name == "sizes":
+        more = run["amount"], run["hidden_size"], run["seed"]
+        return train_size(corpus, *more, steps=FIRST)[2].step_loss
+    if name == "three-texts":
+        text = three_texts()[run["text"]]
+        if hashlib.sha256(text.encode()).hexdigest() != run["sha256"]:
+            raise OtherText(f"this Python's {run['text']} is another text than the stored run's")
+        return train_text(text, run["seed"], FIRST)[3].step_loss
     if name.startswith("larger"):
         _, history = train_larger(load_corpus(corpus), FIRST)
     elif name.startswith("amount"):
