@@ -410,7 +410,7 @@ def in_words(error, folder):
     if error.errno is None:  # one of our own, which says it already
         return str(error)
     place = error.filename or folder
-    if error.errno == errno.ENOSPC:
+    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
         return (
             f"the disk is full, so that {place} could not be written. A checkpoint that was "
             "saved before is whole; free some space and go on from it with --resume"

@@ -92,7 +92,8 @@ def load(folder):
     except CheckpointError:
         raise
     except (TypeError, ValueError, RuntimeError, ArithmeticError) as error:
-        raise CheckpointError(f"{folder / DESCRIPTION} was edited: {error}") from error
+        why = str(error).partition("\n")[0][:200]  # torch adds where in its own code
+        raise CheckpointError(f"{folder / DESCRIPTION} was edited: {why}") from error
     if len(vocab) != model.config["vocab_size"]:
         raise CheckpointError(
             f"{folder / DESCRIPTION} lists {len(vocab)} characters for a model of "

@@ -17,6 +17,9 @@ from .models import evaluating, predict
 
 TOGETHER = 64  # texts written side by side; more are written after them
 READ_AT_ONCE = 2**16  # characters of prompts that the model reads in one call
+NO_GUESS = (
+    "the model's guess is not a number (nan): look at its weights and at the losses of its training"
+)
 SAFE = 600  # exp of a number this far from 0, or a sum of such, does not leave float64's range
 BLOCK = 256  # random numbers drawn at once, for each text
 
@@ -126,11 +129,8 @@ def _read_prompts(model, encoded, vocab_size):
                     f"the model knows {guesses.shape[-1]} characters and the vocabulary has "
                     f"{vocab_size}: they do not belong together"
                 )
-            if np.isnan(guesses[:, -1]).any():
-                raise ValueError(
-                    "the model's guess after the prompt is not a number (nan): look at its "
-                    "weights and at the losses of its training"
-                )
+            if not np.isfinite(guesses[:, -1].max(axis=1)).all():
+                raise ValueError(NO_GUESS)
             logits[rows] = guesses[:, -1]
             groups.append((rows, state))
     return logits, groups
@@ -223,10 +223,16 @@ def pick(probabilities, u):
     """The index whose stretch of the cumulative sum holds u, a number in [0, 1).
 
     The probabilities (V,) need not sum to 1. Of (B, V), with u (B,): an index for each row.
+    Raises ValueError where they are no numbers.
     """
     cdf = np.add.accumulate(probabilities, axis=-1)
     if cdf.ndim == 1:
-        return int(cdf.searchsorted(u * cdf[-1], side="right"))
+        i = int(cdf.searchsorted(u * cdf[-1], side="right"))
+        if i == len(cdf):  # NaN is greater than all
+            raise ValueError(NO_GUESS)
+        return i
+    if np.isnan(cdf[:, -1]).any():
+        raise ValueError(NO_GUESS)
     return (cdf <= (u * cdf[:, -1])[:, None]).sum(axis=1)
 
 

@@ -15,24 +15,15 @@ from pathlib import Path
 
 import pytest
 import torch
-from typer.testing import CliRunner
+from command_line import SMALL, edit, helpers, line_of_error, only
 
 from helpers import checkpoint, corpus, encoded, runs
-from helpers.__main__ import app, main
+from helpers.__main__ import main
 from helpers.corpus import RARE, SOURCES, load_corpus
 from helpers.sampling import generate
 
 ROOT = Path(encoded.__file__).resolve().parent.parent
-SMALL = ["--hidden-size", "6", "--embed-size", "5", "--seq-len", "12", "--batch-size", "6"]
 TEXT = load_corpus("austen").text[:1500]
-
-
-def helpers(*arguments, stdin=None):
-    """One command -> exit code, standard output, standard error."""
-    result = CliRunner().invoke(app, [str(a) for a in arguments], input=stdin)
-    if result.exception and not isinstance(result.exception, SystemExit):
-        raise result.exception
-    return result.exit_code, result.stdout, result.stderr
 
 
 def train(*arguments, steps=25, every=10):
@@ -322,27 +313,6 @@ def inode(path):
 
 def spoil(path, how):
     path.write_bytes(how(path.read_bytes()))
-
-
-def edit(folder, file="checkpoint.json", **changes):
-    path = folder / file
-    path.write_text(json.dumps(json.loads(path.read_text()) | changes))
-
-
-def only(folder, pattern):
-    (path,) = folder.glob(pattern)
-    return path
-
-
-def line_of_error(found):
-    """The one line of an error, without its label."""
-    code, out, err = found
-    assert out == ""
-    assert "Traceback" not in err
-    lines = err.strip().splitlines()
-    assert lines[-1].lower().startswith("error: "), err
-    assert len(lines) == 1 or lines[0].startswith("Usage: "), err
-    return code, lines[-1][len("error: ") :]
 
 
 @pytest.mark.parametrize(

@@ -354,8 +354,11 @@ def test_weights_that_are_no_numbers_are_refused():
     with torch.no_grad():
         model.output.bias[2] = float("nan")
     for fast in (True, False):
-        with pytest.raises(ValueError, match="guess after the prompt is not a number"):
+        with pytest.raises(ValueError, match="guess is not a number"):
             generate(model, VOCAB, "a", fast=fast)
+    for p in ([0.5, np.nan, 0.5], [[0.5, 0.5], [np.nan, 0.5]]):
+        with pytest.raises(ValueError, match="guess is not a number"):
+            pick(np.array(p), np.full(len(p), 0.4) if np.ndim(p) == 2 else 0.4)
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
