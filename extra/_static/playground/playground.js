@@ -577,7 +577,7 @@
       const mean = this.total / n;
       const inUnit = (nats) => `${(this.units.value === "bits" ? nats / Math.LN2 : nats).toFixed(2)} ${this.units.value}`;
       const there = this.facts?.held_out_nats
-        ? ` On Shakespeare that it has not read it has ${inUnit(this.facts.held_out_nats)}, perplexity ${Math.exp(this.facts.held_out_nats).toFixed(1)}.`
+        ? ` On ${this.facts.held_out ?? "Shakespeare"} that it has not read it has ${inUnit(this.facts.held_out_nats)}, perplexity ${Math.exp(this.facts.held_out_nats).toFixed(1)}.`
         : "";
       this.summary.textContent =
         `${inUnit(mean)} a character over ${whole(n)} characters: perplexity ${Math.exp(mean).toFixed(1)}, ` +
@@ -720,7 +720,7 @@
 
   class Playground {
     /* mount: the element to fill. options.mode: write, surprise or compare.
-       options.model: {model, about} to be used instead of the book's LSTM. */
+       options.model: {model, about, prompt, own} to be used instead of the book's LSTM. */
     constructor(mount, { mode = "write", model = null } = {}) {
       this.given = model;
       this.job = null;
@@ -732,7 +732,8 @@
 
     #build(mode) {
       const group = newId();
-      this.switches = Object.entries(MODES).map(([key, [text]]) => {
+      const modes = Object.entries(MODES).filter(([key]) => !this.given || key !== "compare");
+      this.switches = modes.map(([key, [text]]) => {
         const input = h("input", { type: "radio", name: group, value: key, checked: key === mode });
         input.addEventListener("change", () => this.choose(key));
         return h("label", {}, input, h("span", {}, text));
@@ -855,8 +856,7 @@
       this.#showButton();
       this.#tell("Loading the weights …");
       try {
-        const own = this.given && current !== this.modes.compare;
-        const models = own ? [this.given] : await Promise.all(this.names.map(loadModel));
+        const models = this.given ? [this.given] : await Promise.all(this.names.map(loadModel));
         if (this.job !== job) return; // stopped meanwhile
         const seed = this.seed.value.trim() === "" ? NaN : Number(this.seed.value);
         current.begin(models, { prompt: this.prompt.value, own: this.own.value, seed });
@@ -925,7 +925,7 @@
       this.topK.value = OFF;
       this.topP.value = 1;
       this.seed.value = DEFAULTS.seed;
-      this.own.value = OWN_TEXT;
+      this.own.value = this.given?.own ?? OWN_TEXT;
       this.live.textContent = "";
       this.#showSettings();
       this.#tell("");
@@ -948,7 +948,10 @@
     }
   }
 
-  globalThis.charbookPlayground = { mount: (element, options) => new Playground(element, options) };
+  globalThis.charbookPlayground = {
+    mount: (element, options) => new Playground(element, options),
+    parts: { h, labelled, whole, visible }, // for train-here.js
+  };
   for (const element of document.querySelectorAll(".pg-mount"))
     globalThis.charbookPlayground.mount(element, { mode: element.dataset.mode });
 })();
