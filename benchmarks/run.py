@@ -20,6 +20,17 @@ os.environ.setdefault("CHARBOOK_DEVICE", "cpu")
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
+
+def as_installed(environment):
+    """An environment without what tells a library of products which instructions to use."""
+    choices = ("OPENBLAS_", "MKL_", "ONEDNN_", "ATEN_CPU_")
+    return {n: value for n, value in environment.items() if not n.startswith(choices)}
+
+
+if __name__ == "__main__":  # before the libraries are loaded, which is when they look
+    for name in set(os.environ) - set(as_installed(os.environ)):
+        del os.environ[name]
+
 import numpy as np  # noqa: E402
 import torch  # noqa: E402
 from torch import nn  # noqa: E402
@@ -109,10 +120,10 @@ def numpy_step(pairs=15):
     return in_turn(lambda: train_step(plain, *tensors, adam), lambda: ours.train_step(x, y), pairs)
 
 
-def numpy_avx2():
-    """The same with both libraries kept to AVX2, in a process of its own."""
+def numpy_kept(**environment):
+    """The same with libraries kept to other instructions, in a process of its own."""
     code = "from benchmarks import run; import json; print(json.dumps(run.numpy_step()))"
-    return elsewhere(code, **AVX2)
+    return elsewhere(code, **environment)
 
 
 def numpy_stages(pairs=7):
@@ -173,6 +184,11 @@ def growth():
     for policy in ("passive", "active"):
         code = "from benchmarks import run; import json; print(json.dumps(run.threads()))"
         found[f"threads, {policy}"] = elsewhere(code, OMP_WAIT_POLICY=policy)
+        with subprocess.Popen([sys.executable, "-c", "while True: pass"]) as other:
+            try:
+                found[f"threads, {policy}, other work"] = elsewhere(code, OMP_WAIT_POLICY=policy)
+            finally:
+                other.kill()
     return found
 
 
@@ -205,10 +221,13 @@ def elsewhere(code, **environment):
 
 
 def against_transformer():
-    """Milliseconds of an update on one text, by its length, for LSTM and Transformer."""
+    """Milliseconds of an update on one text, by its length, for LSTM and Transformer.
+
+    The Transformer's context is the length: with a shorter one it reads a text in pieces.
+    """
     found = {}
     for window in (50, 100, 200, 400, 800):
-        transformer = CharTransformer(61, **SIZES, context=50)
+        transformer = CharTransformer(61, **SIZES, context=window)
         found[window] = {
             "lstm": step_ms(CharRNN(61, cell="lstm"), 1, window),
             "transformer": step_ms(transformer, 1, window),
@@ -222,9 +241,11 @@ def peak(repeats=15):
     for name, (m, k, n) in {"large": (1024, 1024, 1024), "loop": (64, 128, 512)}.items():
         a, b = torch.randn(m, k), torch.randn(k, n)
         A, B = a.numpy(), b.numpy()
+        turned, ours = b.t().contiguous(), a.to_mkldnn()  # as the kernel of nn.LSTM multiplies
         for library, action in (
             ("torch", lambda a=a, b=b: a @ b),
             ("numpy", lambda A=A, B=B: A @ B),
+            ("oneDNN", lambda a=ours, w=turned: torch.ops.aten.mkldnn_linear(a, w)),
         ):
             inner = 1 if name == "large" else 100
             ms = median_ms(
@@ -252,6 +273,14 @@ class LoopLSTM(nn.Module):
             h = o.sigmoid() * c.tanh()
             hs.append(h)
         return torch.stack(hs, dim=1), (h, c)
+
+
+def processor():
+    """The processor's name, where the system says it as Linux does."""
+    told = Path("/proc/cpuinfo")
+    lines = told.read_text().splitlines() if told.exists() else []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor() or "unknown"
 
 
 PRODUCTS = ("mm", "addmm", "bmm", "linear", "mkldnn_rnn_layer", "mkldnn_rnn_layer_backward")
@@ -304,7 +333,8 @@ def compiled():
 PARTS = {
     "training": training,
     "numpy": numpy_step,
-    "numpy, AVX2": numpy_avx2,
+    "numpy, AVX2": lambda: numpy_kept(**AVX2),
+    "numpy alone, AVX2": lambda: numpy_kept(OPENBLAS_CORETYPE=AVX2["OPENBLAS_CORETYPE"]),
     "stages": numpy_stages,
     "generating": generating,
     "growth": growth,
@@ -323,7 +353,7 @@ def table(parts):
     ]
     rows += [
         (name, parts[name], target)
-        for name, target in (("numpy", 1 / 1.3), ("numpy, AVX2", 1.0))
+        for name, target in (("numpy", 1 / 1.3), ("numpy, AVX2", 1.0), ("numpy alone, AVX2", None))
         if name in parts
     ]
     targets = {"lstm, one": 12, "lstm, 64": 40}
@@ -349,7 +379,7 @@ def main(names):
         "name": "benchmarks",
         "command": "make bench",
         "date": datetime.date.today().isoformat(),
-        "machine": f"{platform.machine()}, {os.cpu_count()} cores",
+        "machine": f"{processor()}, {platform.machine()}, {os.cpu_count()} cores",
         "threads": 1,
         "versions": {
             "python": platform.python_version(),

@@ -89,3 +89,20 @@ def test_the_chapter_shows_the_stages_that_are_timed():
     assert len(functions) > 10
     for function in functions:
         assert inspect.getsource(function).strip() in shown, function.__name__
+
+
+def test_libraries_are_timed_as_installed_whatever_the_shell_asks_of_them():
+    assert run.as_installed({**run.AVX2, "OPENBLAS_L2_SIZE": "1", "PATH": "/"}) == {"PATH": "/"}
+    code = "import json, os, runpy, sys; sys.argv = ['run.py', 'none of them']\n"
+    code += "printed, sys.stdout = sys.stdout, sys.stderr\n"
+    code += "try: runpy.run_path('benchmarks/run.py', run_name='__main__')\n"
+    code += "except KeyError: print(json.dumps(dict(os.environ)), file=printed)"
+    left = run.elsewhere(code, OPENBLAS_CORETYPE="Haswell", CHARBOOK_DEVICE="cpu")
+    assert "CHARBOOK_DEVICE" in left
+    assert left == run.as_installed(left)
+
+
+def test_the_product_of_onednn_is_the_product():
+    a, b = torch.randn(3, 4), torch.randn(4, 5)
+    found = torch.ops.aten.mkldnn_linear(a.to_mkldnn(), b.t().contiguous()).to_dense()
+    torch.testing.assert_close(found, a @ b)

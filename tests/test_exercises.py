@@ -18,7 +18,6 @@ WITHOUT_SOLUTIONS = {
     "elsewhere",
     "larger-model",
     "memorising",
-    "speed",
     "where-the-loss-is",
 }
 FOR_DRAWING = {"fig", "ax", "axes", "_"}  # names that a solution may set beside ..._solution
