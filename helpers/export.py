@@ -118,7 +118,7 @@ def pack(value, precision):
     if precision == "int8" and value.ndim == 2:
         scale = np.abs(value).max(axis=1).clip(min=1e-12).astype("<f4") / np.float32(127)
         packed["scale"] = _base64(scale)
-        whole = np.rint(value / scale[:, None]).clip(-127, 127).astype(np.int8)
+        whole = np.rint(value / scale[:, None]).astype(np.int8)  # -127 to 127
         return packed | {"data": _base64(whole)}
     if precision == "float16":
         return packed | {"data": _base64(value.astype("<f2"))}

@@ -84,6 +84,7 @@ def test_packing_by_hand(precision):
         assert np.array_equal(back, value)  # all of them are halves, exactly
 
 
+@pytest.mark.filterwarnings("error")
 def test_rows_of_zeros_stay_zero():
     assert not unpack(pack(np.zeros((2, 3)), "int8")).any()
 
@@ -108,6 +109,10 @@ def test_what_cannot_be_exported_is_refused(folder, tmp_path):
         with pytest.raises(ValueError, match="CharRNN of one layer"):
             export(tmp_path / name, tmp_path / "m.js")
     assert not (tmp_path / "m.js").exists()
+
+
+def test_a_folder_that_is_not_there_is_made(folder, tmp_path):
+    assert export(folder, tmp_path / "site" / "models" / "m.js")["path"].exists()
 
 
 @pytest.mark.parametrize("script", ["", "x = 1;", 'a["b"] = {};', 'a["b"] = {"format": 1'])

@@ -47,6 +47,7 @@ def largest_difference(model, starts, steps=20):
     for k in range(steps):
         ids = np.array([text[n + k] for text, n in zip(texts, starts, strict=True)])
         logits = step(ids if len(starts) > 1 else int(ids[0])).reshape(len(starts), V)
+        assert logits.dtype == at_once[0].dtype  # nothing is worked out in another precision
         wanted = np.stack([all_[n + k] for all_, n in zip(at_once, starts, strict=True)])
         worst = max(worst, np.abs(logits - wanted).max())
     return worst
