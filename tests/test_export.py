@@ -131,4 +131,7 @@ def test_a_newer_version_is_refused(folder, tmp_path):
 
 def test_the_payload_is_json(folder, tmp_path):
     script = export(folder, tmp_path / "m.js")["path"].read_text()
-    assert json.loads(script.partition(" = ")[2].rstrip(";\n"))["characters"] == "\n abcé—"
+    description = json.loads(script.partition(" = ")[2].rstrip(";\n"))
+    assert description["characters"] == "\n abcé—"
+    assert description["format"] == "character-by-character model"  # what the page looks for
+    assert description["check"]["places"] == [0, 9, 99, 999]

@@ -99,6 +99,28 @@ def test_the_state_is_passed_on():
     np.testing.assert_allclose(np.concatenate([first, second], axis=1), whole, atol=1e-12)
 
 
+def test_an_update_starts_from_the_state_that_it_is_given():
+    ours, _ = pair()
+    (x, y), (state, _) = batch(), states()
+    expected, _, after = ours.loss_and_grads(x, y, state)
+    assert abs(expected - ours.loss_and_grads(x, y)[0]) > 1e-3
+    loss, carried = ours.train_step(x, y, state=state)
+    assert loss == expected
+    np.testing.assert_array_equal(carried, after)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_a_conversion_has_the_precision_that_is_asked_for(dtype):
+    ours = NumpyCharLSTM.from_torch(CharRNN(V, E, H, cell="lstm").double(), dtype)
+    assert {p.dtype.name for p in ours.params.values()} == {dtype}
+    assert ours([[0, 1]])[0].dtype == dtype
+
+
+def test_the_usual_sizes_are_those_of_the_torch_model():
+    shapes = {name: p.shape for name, p in CharRNN(V, cell="lstm").named_parameters()}
+    assert {name: p.shape for name, p in NumpyCharLSTM(V).params.items()} == shapes
+
+
 def test_there_and_back_gives_the_same_network():
     torch.manual_seed(0)
     theirs = CharRNN(V, E, H, cell="lstm")
