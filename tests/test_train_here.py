@@ -194,6 +194,21 @@ def test_counting_has_the_loss_that_python_finds(trainer, order):
     assert loss == pytest.approx(evaluate(ngram, held), abs=1e-9)
 
 
+def test_a_loss_that_is_no_number_ends_the_training(trainer):
+    with pytest.raises(
+        Exception, match=r"After 1 update.* no number any more.*smaller learning rate"
+    ):
+        trainer.evaluate(
+            """(text) => {
+                const settings = {units: 4, rate: 0.01, updates: 10, seed: 1};
+                const training = new charbookTrainer.Training(text, settings, () => {});
+                training.learner.flat.fill(NaN);
+                for (const _ of training.run());
+            }""",
+            SHORT,
+        )
+
+
 # ---------------------------------------------------------------- the page
 
 

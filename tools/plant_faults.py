@@ -435,7 +435,7 @@ FAULTS = {
     ),
     "training in the page: it trains on while it is paused": (
         "extra/_static/playground/trainer.js",
-        "        running = null;\n        training.report();",
+        "        running = false;\n        training.report();",
         "        training.report();",
     ),
     "training in the page: the text is sent away": (

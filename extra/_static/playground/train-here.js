@@ -405,8 +405,9 @@
     }
 
     _refused({ why }) {
+      const reading = this.coming !== null;
       this.#refuse(why);
-      if (this.text.value === "own") this.own.setAttribute("aria-invalid", "true");
+      if (reading && this.text.value === "own") this.own.setAttribute("aria-invalid", "true");
     }
   }
 

@@ -319,30 +319,28 @@ globalThis.charbookTrainer = (function factory(engine) {
   const LIMITS = { shortest: 1000, longest: 1_000_000, characters: 500 };
   const HELD_OUT = 0.1;
 
-  class Refused extends Error {}
-
   const whole = (number) => number.toLocaleString("en-GB");
 
   /* A text -> {characters, train, held}: its distinct characters in code-point order, and the
-     ids of its first nine tenths and of its last. Throws Refused, with what would help. */
+     ids of its first nine tenths and of its last. Throws an Error that says what would help. */
   function prepare(text) {
     const all = Array.from(text.replace(/^\ufeff/, "").replace(/\r\n?/g, "\n"));
     const count = all.length;
     if (count < LIMITS.shortest)
-      throw new Refused(
+      throw new Error(
         `This text has ${whole(count)} character${count === 1 ? "" : "s"}. It must have at least ` +
           `${whole(LIMITS.shortest)}; for words to appear, 20,000 or more.`,
       );
     if (count > LIMITS.longest)
-      throw new Refused(
+      throw new Error(
         `This text has ${whole(count)} characters, and the page takes ${whole(LIMITS.longest)} at most. ` +
           "Paste a part of it, or train on all of it outside the page: python -m helpers train.",
       );
     const characters = [...new Set(all)].sort((a, b) => a.codePointAt(0) - b.codePointAt(0));
     if (characters.length === 1)
-      throw new Refused("This text has one character only, over and over. What comes next is no question there.");
+      throw new Error("This text has one character only, over and over. What comes next is no question there.");
     if (characters.length > LIMITS.characters)
-      throw new Refused(
+      throw new Error(
         `This text has ${whole(characters.length)} different characters, and the page takes ` +
           `${LIMITS.characters} at most: each needs weights of its own, and enough places to learn them from.`,
       );
@@ -452,13 +450,13 @@ globalThis.charbookTrainer = (function factory(engine) {
         this.summed++;
         const { updates } = this.learner;
         if (!Number.isFinite(loss))
-          throw new Refused(
+          throw new Error(
             `After ${whole(updates)} updates the loss is no number any more: the steps were too large. ` +
               "Try a smaller learning rate.",
           );
-        const mark = MARKS.includes(updates);
-        if (mark || updates === this.goal || now() > this.told + 200) this.report();
-        if (mark || updates === this.goal || this.since > Math.max(0.25, 8 * this.cost)) {
+        const mark = MARKS.includes(updates) || updates === this.goal;
+        if (mark || now() > this.told + 200) this.report();
+        if (mark || this.since > Math.max(0.25, 8 * this.cost)) {
           const held = yield* this.score();
           if (mark) this.#sample(held);
         }
@@ -573,30 +571,40 @@ globalThis.charbookTrainer = (function factory(engine) {
      progress, held, sample (see Training), rests {done}, network, file, refused {why}. */
   function work(scope) {
     let training = null;
-    let running = null; // the generator; null while it rests
+    let steps = null; // of the training, up to its goal
+    let running = false;
+    let called = false; // a turn is on its way
     const tell = (kind, facts) => scope.postMessage({ kind, ...facts });
     const refuse = (error) => {
-      running = null;
-      tell("refused", { why: error.message, expected: error instanceof Refused || error instanceof RangeError });
+      running = false;
+      steps = null;
+      tell("refused", { why: error.message });
     };
     // A message to itself is the shortest way to let other messages in.
     const turn = new MessageChannel();
+    const call = () => {
+      if (!called) turn.port2.postMessage(0);
+      called = true;
+    };
     turn.port1.onmessage = () => {
+      called = false;
       if (!running) return;
       try {
         const until = now() + 50;
         let over = false;
-        while (!over && now() < until) over = running.next().done;
-        if (!over) return turn.port2.postMessage(0);
-        running = null;
+        while (!over && now() < until) over = steps.next().done;
+        if (!over) return call();
+        running = false;
+        steps = null;
         tell("rests", { done: true });
       } catch (error) {
         refuse(error);
       }
     };
     const start = () => {
-      running = training.run();
-      turn.port2.postMessage(0);
+      steps ??= training.run(); // where it was paused, if it was
+      running = true;
+      call();
     };
     const orders = {
       begin({ text, settings }) {
@@ -606,7 +614,7 @@ globalThis.charbookTrainer = (function factory(engine) {
       },
       pause() {
         if (!running) return;
-        running = null;
+        running = false;
         training.report();
         tell("rests", { done: false });
       },
@@ -632,7 +640,7 @@ globalThis.charbookTrainer = (function factory(engine) {
   }
 
   return {
-    addProduct, Learner, Training, Refused, prepare, countingLoss, work, LIMITS,
+    addProduct, Learner, Training, prepare, countingLoss, work, LIMITS,
     source: factory.toString(),
   };
 })(globalThis.charbookEngine);
