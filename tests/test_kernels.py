@@ -161,3 +161,17 @@ def test_going_back_twice_is_an_error_and_no_wrong_gradient():
 def test_a_state_of_the_wrong_shape_is_named():
     with pytest.raises(ValueError, match=r"\(1, 3, 6\), not \(1, 2, 6\)"):
         CharRNN(V, E, H, "rnn")(torch.zeros(B, T, dtype=torch.long), torch.zeros(1, 2, H))
+
+
+def test_memory_that_was_given_back_is_taken_again(monkeypatch):
+    monkeypatch.setattr(kernels, "_SPARE", {})
+    first = kernels.take("sums", torch.float32, (2, 3))
+    kernels.give("sums", first)
+    assert kernels.take("sums", torch.float32, (2, 3)) is first
+    for dtype, shape in ((torch.float64, (2, 3)), (torch.float32, (3, 2))):
+        kernels.give("sums", first)
+        other = kernels.take("sums", dtype, shape)
+        assert (other.dtype, other.shape) == (dtype, shape)
+    for _ in range(6):
+        kernels.give("sums", first)
+    assert len(kernels._SPARE["sums"]) == 4
