@@ -2,6 +2,8 @@
 
 import ast
 import json
+import re
+from fnmatch import fnmatchcase
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -144,6 +146,64 @@ def test_every_figure_is_followed_by_the_numbers_that_it_draws(path):
         if pictures and "drawing" not in tags(cell):
             assert after is not None
             assert "describe(" in after.source, cell.source
+
+
+USED = re.compile(r"\{glue:?\w*\}`([^`]+)`")
+
+
+def glued(cell):
+    """The names under which a cell's stored outputs hold numbers, texts or figures for the page."""
+    metadata = (output.get("metadata", {}) for output in cell.outputs)
+    return [m["scrapbook"]["name"] for m in metadata if "scrapbook" in m]
+
+
+def glue_calls(code):
+    """The names that code glues, as patterns: a part that is computed may be anything."""
+    found = []
+    for node in ast.walk(ast.parse(code)):
+        if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "glue":
+            parts = getattr(node.args[0], "values", [node.args[0]])
+            fixed = (isinstance(p, ast.Constant) and isinstance(p.value, str) for p in parts)
+            found.append("".join(p.value if f else "*" for p, f in zip(parts, fixed, strict=True)))
+    return found
+
+
+def stale_glue(cells):
+    """Names that a chapter's stored outputs hold and its code no longer glues, or the reverse."""
+    stored = [name for cell in cells for name in glued(cell)]
+    patterns = [name for c in cells if "glue(" in c.source for name in glue_calls(c.source)]
+    lost = [n for n in stored if not any(fnmatchcase(n, p) for p in patterns)]
+    new = [p for p in patterns if not any(fnmatchcase(n, p) for n in stored)]
+    return [f"no cell glues {n} any more" for n in lost] + [f"{p} was never stored" for p in new]
+
+
+@each_notebook
+def test_what_is_glued_is_what_the_cells_glue(path):
+    again = f"run `python tools/execute.py {path.relative_to(ROOT)}` again"
+    assert stale_glue(code_cells(path)) == [], again
+
+
+def test_a_glued_number_without_its_cell_is_found():
+    output = nbformat.v4.new_output("display_data", metadata={"scrapbook": {"name": "x-lead-3"}})
+    cells = [nbformat.v4.new_code_cell('glue(f"x-{key}-3", 1)', outputs=[output])]
+    assert stale_glue(cells) == []
+    cells[0].source = 'glue(f"y-{key}", 1)\nglue("x-other", 2)'
+    assert stale_glue(cells) == [
+        "no cell glues x-lead-3 any more", "y-* was never stored", "x-other was never stored"
+    ]  # fmt: skip
+
+
+def test_every_glued_number_in_a_sentence_is_stored():
+    """By name, as Sphinx's warning says it too, but after building the whole site."""
+    stored = {name for path in NOTEBOOKS for cell in code_cells(path) for name in glued(cell)}
+    for path in [*NOTEBOOKS, *ROOT.glob("chapters/*.md"), ROOT / "intro.md"]:
+        if path.suffix == ".md":
+            text = path.read_text()
+        else:
+            cells = nbformat.read(path, as_version=4).cells
+            text = "\n".join(c.source for c in cells if c.cell_type == "markdown")
+        missing = sorted(set(USED.findall(text)) - stored)
+        assert not missing, f"{path.name} uses {', '.join(missing)}, glued by no cell"
 
 
 def trained_on_held_out(code):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from conftest import Tolerant, sanitize, tolerance
+from conftest import Tolerant, compare_outputs, sanitize, tolerance
 
 
 def tolerant(text, rtol):
@@ -61,3 +61,13 @@ def test_without_a_tag_the_comparison_is_to_the_letter():
 
 def test_pictures_are_not_compared():
     assert sanitize(FakeCell(), "iVBORw0KGgoAAA") == sanitize(FakeCell(), "iVBORw0KGgoBBB")
+
+
+def test_a_number_glued_under_another_name_is_another_output():
+    cell = FakeCell()
+    stored = [{"metadata": {"scrapbook": {"name": "gru-lead"}}, "data": {}}]
+    new = [{"metadata": {"scrapbook": {"name": "gru-gain"}}, "data": {}}]
+    assert not compare_outputs(cell, new, stored)
+    assert cell.comparison_traceback == [
+        "glued now: ['gru-gain']", "stored, and on the page: ['gru-lead']"
+    ]  # fmt: skip
