@@ -16,6 +16,8 @@ def test_each_architecture_has_a_colour_line_and_name_of_its_own():
     styles = [plotting.architecture(name) for name in plotting.NAMES]
     for key in ("color", "linestyle", "label"):
         assert len({str(s[key]) for s in styles}) == len(plotting.NAMES)
+    names = ["RNN", "LSTM", "GRU", "Transformer", "n-gram", "real text"]
+    assert [style["label"] for style in styles] == names
     with pytest.raises(KeyError):
         plotting.architecture("perceptron")
 
@@ -47,6 +49,14 @@ def test_a_heatmap_puts_rows_down_and_columns_across():
     assert image.get_array().tolist() == [[1, 2, 3], [4, 5, 6]]
     assert [t.get_text() for t in ax.get_yticklabels()] == ["a", "␣"]
     assert [t.get_text() for t in ax.get_xticklabels()] == ["x", "y", "↵"]
+    assert image.get_cmap() == plotting.AMOUNT
+    assert image.get_clim() == (1, 6)
+    assert ax.get_aspect() == "auto"  # it fills its axes, however many characters
+    assert fig.axes[-1].get_ylabel() == "count"  # of the colour bar
+    colours = {"cmap": plotting.SIGNED, "vmin": -7, "vmax": 7}
+    image = plotting.heatmap(ax, [[1, -2, 3]], "a", "xyz", "sign", **colours)
+    assert image.get_cmap() == plotting.SIGNED
+    assert image.get_clim() == (-7, 7)
     with pytest.raises(ValueError, match="3 rows and 2 columns"):
         plotting.heatmap(ax, [[1, 2, 3], [4, 5, 6]], "abc", "xy", "count")
     plt.close(fig)
@@ -59,6 +69,7 @@ def test_the_style_has_no_text_below_nine_points():
         text = [plt.rcParams[k] for k in ("font.size", "xtick.labelsize", "legend.fontsize")]
         assert sizes
         assert min(text) >= 9
+        assert plt.rcParams["figure.constrained_layout.use"]  # so no label is cut off
 
 
 def test_describe_prints_what_a_figure_draws(capsys):
