@@ -43,7 +43,7 @@ JUDGED = ROOT / "tools/mutants_judged.toml"
 STATE = ROOT / "_build/mutants"
 
 SLOWEST = 3.0  # seconds: a test that takes longer is not used
-TOGETHER = 12.0  # seconds of tests for one mutant, the nearest and quickest first
+TOGETHER = 8.0  # seconds of tests for one mutant, the nearest and quickest first
 # A mutant gets 5 s of processor time and 4 times what its tests took; of real time, 10 times that.
 GRACE, PATIENCE, WAITING = 5.0, 4.0, 10
 MORE_MEMORY = 4 << 30  # bytes that a mutant may take beyond what is there
@@ -53,7 +53,7 @@ LOADED = ["torch", "numpy", "matplotlib.pyplot", "hypothesis.extra.numpy", "nbva
 LOADED += ["safetensors.torch", "safetensors.numpy", "pooch", "typer.testing", "tqdm"]
 SETTINGS = {"CHARBOOK_DEVICE": "cpu", "OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "passive"}
 SETTINGS |= {"TQDM_DISABLE": "1", "MPLBACKEND": "agg"}
-PYTEST = ["-x", "-q", "-p", "no:cacheprovider"]
+PYTEST = ["-x", "-q", "-p", "no:cacheprovider", "--tb=no", "--assert=plain"]  # nobody reads why
 
 KILLED, SURVIVED, TIMEOUT = "killed", "survived", "timeout"
 
@@ -410,6 +410,8 @@ def try_module(folder, name, tests, options, until):
     sample = sorted(found, key=lambda mutant: mutant.rank)[:size]
     kept = STATE / f"{name}.json"
     known = json.loads(kept.read_text()) if kept.exists() and not options.fresh else {}
+    if not known:
+        control(folder, name, tests)
     for number, mutant in enumerate(sample, start=1):
         after = changed(module, mutant)
         chosen = choice(name, mutant, tests)
@@ -493,7 +495,6 @@ def main():
             if time.monotonic() > until:
                 break
             print(name, flush=True)
-            control(folder, name, tests)
             new[name] = try_module(folder, name, tests, options, until)
     left_out = defaultdict(list)
     for test, about in tests.items():
