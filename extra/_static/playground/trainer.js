@@ -531,10 +531,12 @@ globalThis.charbookTrainer = (function factory(engine) {
       const copies = Object.entries(this.learner.weights).map(([name, w]) => [name, w.slice()]);
       const { config, updates } = this.learner;
       const characters = Array.from(this.characters);
-      const own = Array.from(this.held.subarray(0, 300), (id) => characters[id]).join("");
-      const [line] = own.match(/(?<=\n)[^\n]{3,40}\n/) ?? [own.slice(0, 20)];
+      const passage = Array.from(this.held.subarray(0, 300), (id) => characters[id]);
+      const own = passage.join("");
+      const line = own.match(/\n([^\n]{3,40}\n)/);
+      const prompt = line ? line[1] : passage.slice(0, 20).join("");
       return {
-        config, updates, own, prompt: line, characters: this.characters,
+        config, updates, own, prompt, characters: this.characters,
         weights: Object.fromEntries(copies),
       };
     }
