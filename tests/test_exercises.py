@@ -16,7 +16,6 @@ WITHOUT_SOLUTIONS = {
     "carrying-state",
     "claims",
     "elsewhere",
-    "larger-model",
     "memorising",
     "where-the-loss-is",
 }
