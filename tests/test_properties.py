@@ -11,12 +11,14 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from helpers import encoded
 from helpers.checkpoint import load, save
-from helpers.corpus import Vocabulary, disjoint_windows
+from helpers.corpus import RARE, Vocabulary, disjoint_windows, load_corpus
+from helpers.export import pack, unpack
 from helpers.models import CharRNN, CharTransformer, evaluating, predict
 from helpers.ngram import NGram
 from helpers.numpy_lstm import NumpyCharLSTM
-from helpers.sampling import next_distribution, pick
+from helpers.sampling import generate, next_distribution, pick
 from helpers.training import character_losses, epoch_batches
 
 settings.register_profile("book", derandomize=True, deadline=None, max_examples=60, database=None)
@@ -49,6 +51,34 @@ def test_encode_and_decode_are_inverse_for_any_text(text):
     ids = vocab.encode(text)
     assert vocab.decode(ids) == text
     np.testing.assert_array_equal(vocab.encode(vocab.decode(ids)), ids)
+
+
+@given(texts, st.sets(every_character))
+def test_one_symbol_stands_for_all_unknown_characters_and_no_other(text, known):
+    vocab = Vocabulary(known | {RARE})
+    found = vocab.decode(vocab.encode(text, unknown=RARE))
+    assert found == "".join(c if c in known else RARE for c in text)
+
+
+# What a file can hold: no lone surrogates, which UTF-8 does not have, and no NUL.
+file_characters = st.characters(exclude_categories=["Cs"], exclude_characters="\0")
+parts = st.sampled_from(["\r\n", "\r", "\n", "\ufeff", "é", "🙂"]) | file_characters
+file_texts = st.lists(parts, min_size=1).map("".join)
+
+
+@given(file_texts, st.integers(1, 9), st.sampled_from(["", "\ufeff"]))
+def test_a_file_read_in_blocks_of_any_size_is_the_text_read_at_once(
+    tmp_path_factory, text, block, mark
+):
+    folder = tmp_path_factory.mktemp("encoded")
+    (folder / "it.txt").write_bytes((mark + text).encode())
+    assume(mark + text != "\ufeff")  # an empty file
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(encoded, "BLOCK", block)
+        found = encoded.encode_texts([folder / "it.txt"], folder / "run")
+    whole = load_corpus(folder / "it.txt")
+    assert found.vocab == whole.vocab
+    assert found.vocab.decode(found.ids) == whole.text
 
 
 @given(texts, every_character)
@@ -127,6 +157,56 @@ def test_a_text_read_in_parts_gives_the_logits_of_the_whole(kind, ids, data):
     np.testing.assert_allclose(np.concatenate(parts, axis=1), whole, atol=2e-5)
 
 
+@given(
+    arrays(np.float64, (3, 5), elements=st.floats(-50, 50)),
+    temperatures,
+    st.none() | st.integers(1, 6),
+    st.none() | st.floats(0.01, 1),
+    st.lists(st.floats(0, 1, exclude_max=True), min_size=3, max_size=3),
+)
+def test_a_row_of_a_batch_is_drawn_from_as_if_alone(scores, temperature, top_k, top_p, us):
+    together = next_distribution(scores, temperature, top_k, top_p)
+    picked = pick(together, np.array(us))
+    for i, u in enumerate(us):
+        alone = next_distribution(scores[i], temperature, top_k, top_p)
+        np.testing.assert_array_equal(together[i], alone)
+        assert picked[i] == pick(alone, u)
+
+
+@settings(max_examples=25)
+@given(
+    st.sampled_from(["rnn", "lstm", "gru", "transformer"]),
+    st.lists(st.text("abcdefg", min_size=1, max_size=9), min_size=1, max_size=4),
+    st.integers(0, 9),
+)
+def test_a_text_is_written_as_if_alone_and_slowly(kind, prompts, seed):
+    """The first of several prompts has the random numbers that it has alone."""
+    model, vocab = small_model(kind), Vocabulary("abcdefg")
+    together = generate(model, vocab, prompts, 8, seed=seed)
+    assert together[0] == generate(model, vocab, prompts[0], 8, seed=seed)
+    assert together[0] == generate(model, vocab, prompts[0], 8, seed=seed, fast=False)
+
+
+@given(architectures, few_ids, st.data())
+def test_no_guess_depends_on_what_comes_after_it(kind, ids, data):
+    place = data.draw(st.integers(0, len(ids) - 1))
+    other = ids.copy()
+    other[place:] = data.draw(arrays(np.int64, len(ids) - place, elements=st.integers(0, V - 1)))
+    model = small_model(kind)
+    with evaluating(model):
+        scores, others = (predict(model, x[None])[0][0, :place] for x in (ids, other))
+    np.testing.assert_allclose(scores, others, atol=2e-5)
+
+
+@given(architectures, arrays(np.int64, (3, 12), elements=st.integers(0, V - 1)), st.integers(0, 2))
+def test_no_row_of_a_batch_depends_on_the_others(kind, rows, i):
+    model = small_model(kind)
+    with evaluating(model):
+        together, _ = predict(model, rows)
+        alone, _ = predict(model, rows[i : i + 1])
+    np.testing.assert_allclose(together[i], alone[0], atol=2e-5)
+
+
 @given(architectures, few_ids, st.integers(1, 60), st.none() | st.integers(1, 20))
 def test_evaluation_does_not_depend_on_the_size_of_its_pieces(kind, ids, chunk, window):
     model = small_model(kind)
@@ -152,3 +232,20 @@ def test_checkpoints_come_back_as_they_were(tmp_path_factory, kind, characters, 
     assert again.config == model.config
     for name, weight in model.state_dict().items():
         assert torch.equal(again.state_dict()[name], weight), name
+
+
+@given(
+    arrays(np.float32, st.tuples(st.integers(1, 5), st.integers(1, 5)), elements=st.floats(
+        -1000, 1000, width=32
+    )),
+    st.sampled_from(["int8", "float16", "float32"]),
+)  # fmt: skip
+def test_an_exported_weight_is_as_exact_as_its_precision(weight, precision):
+    found = unpack(pack(weight, precision))
+    assert found.shape == weight.shape
+    step = {
+        "float32": 0,
+        "float16": np.maximum(np.abs(weight) * 2.0**-11, 2.0**-25),
+        "int8": np.abs(weight).max(axis=1, keepdims=True).clip(min=1e-12) / 127 * 0.5001,
+    }[precision]
+    assert (np.abs(found - weight) <= step).all()
