@@ -109,11 +109,13 @@
         svg("text", { x: x(this.goal / 2), y: HEIGHT - 6, "text-anchor": "middle" }, "updates"),
         svg("text", { x: 0, y: 14 }, "nats per character"),
       );
+      const right = width - EDGE.right;
       this.marks.forEach(([name, loss], k) => {
-        const to = y(loss) + (k === this.marks.length - 1 ? 15 : -5); // the last one's name below it
+        // The names stand where the curves are not: the lowest one's at the left, below its line.
+        const [at, down, anchor] = k === this.marks.length - 1 ? [EDGE.left + 6, 15, "start"] : [right, -5, "end"];
         parts.push(
-          svg("line", { class: "tr-mark", x1: EDGE.left, x2: width - EDGE.right, y1: y(loss), y2: y(loss) }),
-          svg("text", { class: "tr-name", x: width - EDGE.right, y: to, "text-anchor": "end" }, `${name}: ${loss.toFixed(2)}`),
+          svg("line", { class: "tr-mark", x1: EDGE.left, x2: right, y1: y(loss), y2: y(loss) }),
+          svg("text", { class: "tr-name", x: at, y: y(loss) + down, "text-anchor": anchor }, `${name}: ${loss.toFixed(2)}`),
         );
       });
       const line = (points) => points.map(([at, loss]) => `${x(at).toFixed(1)},${y(loss).toFixed(1)}`).join(" ");
