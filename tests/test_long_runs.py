@@ -1,4 +1,4 @@
-"""The stored long runs still come out of the code as it is: their first steps, repeated."""
+"""No stored long run is older than its code or its corpus, and its first losses come out again."""
 
 import json
 import re
@@ -11,14 +11,16 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tools"))
 import ledger_runs  # noqa: E402
 import long_runs  # noqa: E402
+import stamps  # noqa: E402
 
 RESULTS = {p.stem: json.loads(p.read_text()) for p in (ROOT / "data/results").glob("*.json")}
 RUNS = [
     pytest.param(name, run, id="-".join(str(run.get(k)) for k in ("cell", "bias", "gap", "seed")))
     for name, record in RESULTS.items()
-    for run in record.get("runs", [])
-    if run["seed"] == record["runs"][0]["seed"]  # one seed of each: the code is the same
+    for run in stamps.repeated(record)
 ]
+ROOTS = {name: [run] for name, run in long_runs.RUNS.items()} | {"ledger": ledger_runs.ROOTS}
+each_result = pytest.mark.parametrize("name", sorted(RESULTS.keys() & ROOTS))
 
 
 def test_every_result_that_a_chapter_reads_is_stored_and_can_be_made_again():
@@ -29,7 +31,15 @@ def test_every_result_that_a_chapter_reads_is_stored_and_can_be_made_again():
     assert named <= set(RESULTS)
     assert set(RESULTS) <= {
         *long_runs.RUNS,
-        *("ledger", "benchmarks", "benchmarks-earlier", "gpu", "chapter-seconds", "mutants"),
+        *(
+            "ledger",
+            "benchmarks",
+            "benchmarks-earlier",
+            "gpu",
+            "chapter-seconds",
+            "mutants",
+            "reproduction",
+        ),
     }
 
 
@@ -43,13 +53,21 @@ def test_the_first_losses_come_out_again(name, run):
     except (ConnectionError, long_runs.OtherText) as error:
         pytest.skip(f"its corpus cannot be had here: {error}")
     message = f"{name} was made by other code: run `{RESULTS[name]['command']}` again"
-    assert losses == pytest.approx(run["first_losses"], abs=1e-4), message
+    assert losses == pytest.approx(run["first_losses"], abs=stamps.WITHIN), message
 
 
-@pytest.mark.parametrize("name", sorted(RESULTS.keys() & long_runs.RUNS))
-def test_the_corpus_is_the_one_it_was_made_from(name):
+@each_result
+def test_no_result_is_older_than_its_code(name):
+    why = stamps.stale(RESULTS[name], *ROOTS[name])
+    assert not why, why
+
+
+@each_result
+def test_no_result_is_of_another_corpus(name):
     record = RESULTS[name]
     if record["corpus"] is not None:  # recall makes its own texts
         expected = long_runs.SOURCES[record["corpus"]].sha256
-        assert record["corpus_sha256"] == expected, f"run `{record['command']}` again"
-    assert record["command"] == f"python tools/long_runs.py {name}"
+        why = f"{name} is of another edition of {record['corpus']}: run `{record['command']}` again"
+        assert record["corpus_sha256"] == expected, why
+    if name != "ledger":
+        assert record["command"] == f"python tools/long_runs.py {name}"

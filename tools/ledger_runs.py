@@ -16,7 +16,6 @@ real_texts, untrained_gates : the marks beside which the others are seen
 
 import argparse
 import datetime
-import hashlib
 import itertools
 import json
 import os
@@ -32,6 +31,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 import numpy as np  # noqa: E402
+import stamps  # noqa: E402
 import torch  # noqa: E402
 
 from helpers.corpus import SOURCES, load_corpus  # noqa: E402
@@ -41,7 +41,6 @@ from helpers.sampling import generate, next_distribution, pick  # noqa: E402
 from helpers.training import TrainingDiverged, evaluate, fit  # noqa: E402
 
 RESULT = ROOT / "data" / "results" / "ledger.json"
-CODE = ("helpers/corpus.py", "helpers/models.py", "helpers/training.py", "helpers/sampling.py")
 CORPUS = "shakespeare"
 FIRST = 20  # losses of each run that a test repeats
 SEEDS = (0, 1, 2, 3, 4)
@@ -334,11 +333,16 @@ def untrained_gates():
 
 TRAINED = {"unclipped": unclipped, "relu": relu, "amount": amount, "window": window}
 OTHERS = {"no_grad": no_grad, "real_texts": real_texts, "untrained_gates": untrained_gates}
+PARTS = [*OTHERS, *TRAINED]
+ROOTS = (*OTHERS.values(), *TRAINED.values())
 
 
 def store(parts):
     """Make some parts and write the file, whole or not at all."""
+    code = stamps.stamp(*ROOTS)
     record = json.loads(RESULT.read_text()) if RESULT.is_file() else {}
+    if set(parts) != set(PARTS) and (why := stamps.stale(record, *ROOTS)):
+        sys.exit(f"the other parts are older than their code: {why}")
     runs = [run for run in record.pop("runs", []) if run["what"] not in parts]
     kept = {name: record[name] for name in OTHERS if name in record}
     kept |= {name: OTHERS[name]() for name in OTHERS if name in parts}
@@ -356,35 +360,30 @@ def store(parts):
             "numpy": np.__version__,
         },
         "corpus_sha256": SOURCES[CORPUS].sha256,
-        "code_sha256": {path: sha256(ROOT / path) for path in CODE},
         "corpus": CORPUS,
         **kept,
         "runs": runs,
+        "code": code,
     }
-    unfinished = RESULT.with_suffix(".part")
-    unfinished.write_text(in_lines(record) + "\n")
-    unfinished.replace(RESULT)
-
-
-def in_lines(record):
-    """JSON with a line for each entry, but lists of numbers in one line each."""
-    numbers = re.compile(r"\[\s+(-?\d[^][{}\"]*?)\s+\]")
-    text = json.dumps(record, indent=1)
-    return numbers.sub(lambda found: "[" + " ".join(found[1].split()) + "]", text)
+    stamps.write(RESULT, record)
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    every = [*OTHERS, *TRAINED]
-    parser.add_argument("parts", nargs="*", metavar="PART", help=", ".join(every))
-    parts = parser.parse_args().parts or every
-    if unknown := set(parts) - set(every):
-        parser.error(f"no such part: {', '.join(unknown)}; there are {', '.join(every)}")
-    store(parts)
-
-
-def sha256(path):
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+    parser.add_argument("parts", nargs="*", metavar="PART", help=", ".join(PARTS))
+    parser.add_argument(
+        "--restamp", action="store_true",
+        help="the code has changed in a way that cannot move the numbers: repeat the first "
+        "losses, and believe it",
+    )  # fmt: skip
+    options = parser.parse_args()
+    parts = options.parts or PARTS
+    if unknown := set(parts) - set(PARTS):
+        parser.error(f"no such part: {', '.join(unknown)}; there are {', '.join(PARTS)}")
+    if options.restamp:
+        stamps.restamp(RESULT, repeat, *ROOTS)
+    else:
+        store(parts)
 
 
 if __name__ == "__main__":

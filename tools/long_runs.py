@@ -2,10 +2,13 @@
 
     python tools/long_runs.py NAME [NAME ...]     python tools/long_runs.py --all
 
-Each result holds its configuration, the versions, the machine, the date, the corpus's and
-the code's SHA-256 and, for each model trained, the first twenty losses. A test repeats
-those first steps (tests/test_long_runs.py), so that a stored result whose code or corpus
-has changed its numbers does not go unnoticed.
+Each result holds its configuration, the versions, the machine, the date, the corpus's
+SHA-256, a stamp of the code that it came from (tools/stamps.py) and, for each model trained,
+the first twenty losses. A test compares the stamp and the SHA-256 and repeats those first
+steps (tests/test_long_runs.py), so that no stored result is older than its code or its
+corpus unnoticed. After a change that cannot move the numbers:
+
+    python tools/long_runs.py --restamp NAME [NAME ...]
 """
 
 import argparse
@@ -18,7 +21,6 @@ import json
 import math
 import os
 import platform
-import re
 import sys
 import time
 from functools import partial
@@ -29,6 +31,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 import numpy as np  # noqa: E402
+import stamps  # noqa: E402
 import torch  # noqa: E402
 from torch.nn import functional as F  # noqa: E402
 
@@ -49,7 +52,6 @@ from helpers.training import (  # noqa: E402
 )
 
 RESULTS = ROOT / "data" / "results"
-CODE = ("helpers/corpus.py", "helpers/models.py", "helpers/training.py")
 FIRST = 20  # losses of each run that a test repeats
 
 
@@ -125,6 +127,23 @@ def curves(sizes=REFERENCE, corpus="shakespeare", seeds=(0, 1, 2, 3, 4), epochs=
             runs.append(run)
             print(f"  {cell}, seed {seed}: held-out {history.val_loss[-1]:.4f}", flush=True)
     return {"corpus": corpus, "epochs": epochs, "block": BLOCK, "runs": runs}
+
+
+def longer(corpus="shakespeare", seeds=(0, 1), epochs=60, every=10, pages=4):
+    """Losses of an LSTM trained on and on, and what it writes at temperature 0.5 as it goes."""
+    vocab, prompt, runs = load_corpus(corpus).vocab, "\n\nAll:\n", []
+    for seed in seeds:
+        written = {}
+
+        def look(epoch, model, history, written=written):
+            if epoch % every == 0:
+                new = [generate(model, vocab, prompt, 1000, 0.5, seed=k) for k in range(pages)]
+                written[epoch] = [page.removeprefix(prompt) for page in new]
+
+        _, history = train("lstm", corpus, seed, epochs, callback=look)
+        runs.append({"cell": "lstm", "seed": seed, **losses_of(history), "written": written})
+        print(f"  seed {seed}: held-out {history.val_loss[-1]:.4f}", flush=True)
+    return {"corpus": corpus, "epochs": epochs, "temperature": 0.5, "runs": runs}
 
 
 def choosing(corpus="shakespeare", seeds=(0, 1, 2), epochs=30):
@@ -376,25 +395,28 @@ def tenths(corpus="tinyshakespeare", order=6, parts=(64, 32, 16, 8, 4, 2, 1)):
     turn; and blocks of 1,000 characters taken evenly from everywhere, one in so many.
     """
     source = load_corpus(corpus)
-    train_ids, held_out = source.split()
+    train_ids, _ = source.split()
     tenth = np.array_split(train_ids, 10)
     blocks = np.array_split(train_ids, len(train_ids) // 1000)
-
-    def score(pieces, order=order):
-        model = NGram(order, len(source.vocab)).fit(np.concatenate(pieces))
-        return round(evaluate(model, held_out), 6)
-
+    by_order = [count_pieces(source, tenth, k) for k in ORDERS]
+    score = partial(count_pieces, source, order=order)
     return {
         "corpus": corpus,
         "order": order,
-        "all": [{"order": k, "held_out": score(tenth, k)} for k in ORDERS],
+        "all": [{"order": k, "held_out": x} for k, x in zip(ORDERS, by_order, strict=True)],
         "without": [score(tenth[:i] + tenth[i + 1 :]) for i in range(10)],
         "spread_out": [
             {"amount": sum(map(len, blocks[p // 2 :: p])), "held_out": score(blocks[p // 2 :: p])}
             for p in parts
         ],
-        "runs": [],
+        "runs": [{"cell": "n-gram", "seed": 0, "first_losses": by_order[:3]}],
     }
+
+
+def count_pieces(source, pieces, order):
+    """The held-out loss of an n-gram that has counted pieces of a corpus."""
+    model = NGram(order, len(source.vocab)).fit(np.concatenate(pieces))
+    return round(evaluate(model, source.split()[1]), 6)
 
 
 # Three minutes on two cores. Size and rate were chosen on the last tenth of the training part.
@@ -447,8 +469,20 @@ CONTROLS += [("lstm", 10, "disjoint", True)]  # carried to where it does not bel
 CONTROLS += [("rnn", 10, "disjoint", False), ("rnn", 10, "stream", True)]
 SHIFTED = [("lstm", length, "shifted", True) for length in (50, 10)]
 SHIFTED_CONTROLS = [("lstm", length, "shifted", False) for length in (50, 10)]
+RESETS = [{"reset": share} for share in (0.0, 0.1, 0.3, 1.0)] + [{"handed_on": True}]
 AFTER = (1, 2, 4, 8, 16, 32, 64, 128, 256)  # characters read before one is predicted
 FURTHER, STRIDE = 200, 8  # shuffled characters before those; every eighth place of the text
+
+
+def handed_on(state):
+    """Row r + 1 goes on where row r stopped, (1, B, H) each; row 0 has nobody before it."""
+    moved = [part.roll(1, dims=1).detach() for part in state]
+    return tuple(part.index_fill(1, torch.tensor([0]), 0.0) for part in moved)
+
+
+def some_reset(state, hit):
+    """The state, (1, B, H) each, with zeros in the rows where ``hit`` (B,) is true."""
+    return tuple(part.masked_fill(hit[:, None], 0.0).detach() for part in state)
 
 
 def train_carrying(run, corpus, epochs=1, steps=None, callback=None):
@@ -458,12 +492,14 @@ def train_carrying(run, corpus, epochs=1, steps=None, callback=None):
     """
     source = load_corpus(corpus)
     text = torch.as_tensor(source.split()[0])
+    text = text[: int(0.9 * len(text))] if run.get("choosing") else text
     model = build(run["cell"], len(source.vocab), run["seed"])
     optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
     order = torch.Generator().manual_seed(run["seed"])
-    length, losses, seconds = run["seq_len"], [], 0.0
+    length, losses, seconds, state = run["seq_len"], [], 0.0, None
     for epoch in range(1, epochs + 1):
-        started, state = time.process_time(), None
+        started = time.process_time()
+        state = handed_on(state) if run.get("handed_on") and state is not None else None
         windows, turned = run["windows"], text
         if windows == "shifted":  # the text as a circle, read from a new place in each epoch
             place = torch.randint(len(text), (), generator=order).item()
@@ -471,6 +507,8 @@ def train_carrying(run, corpus, epochs=1, steps=None, callback=None):
         batches = epoch_batches(turned, length, CHARACTERS // length, windows, order)
         for x, y in itertools.islice(batches, steps):
             state = state if run["carry"] else None
+            if run.get("reset") and state is not None:
+                state = some_reset(state, torch.rand(len(x), generator=order) < run["reset"])
             loss, _, state = train_step(model, x, y, optimizer, state=state)
             losses.append(loss)
         seconds += time.process_time() - started
@@ -518,6 +556,28 @@ def carrying_state(
         "block": BLOCK,
         "runs": runs,
     }
+
+
+def resets(corpus="shakespeare", seeds=range(3), epochs=10):
+    """Streams of windows of 10 on nine tenths of the training part, scored on its last tenth.
+
+    The state of a row is set to zero before a window with a probability, or handed on to the
+    next row at the end of an epoch.
+    """
+    ids = load_corpus(corpus).split()[0]
+    choosing = ids[int(0.9 * len(ids)) :]
+    runs = []
+    for way, seed in itertools.product(RESETS, seeds):
+        run = {"cell": "lstm", "seq_len": 10, "windows": "stream", "carry": True}
+        run |= {"choosing": True, "seed": seed, **way}
+        model, losses, _ = train_carrying(run, corpus, epochs)
+        run["stream_loss"] = round(evaluate(model, choosing), 6)
+        run["window_loss"] = round(evaluate(model, choosing, window=50), 6)
+        run["context"] = useful_context(model, choosing)
+        run["first_losses"] = [round(x, 6) for x in losses[:FIRST]]
+        runs.append(run)
+        print(f"  {way}, seed {seed}: {run['stream_loss']}, {run['window_loss']}", flush=True)
+    return {"corpus": corpus, "epochs": epochs, "after": AFTER, "block": BLOCK, "runs": runs}
 
 
 def useful_context(model, ids):
@@ -796,6 +856,7 @@ RUNS = {
     "equal-parameters": partial(curves, {cell: EQUAL[cell] for cell in ("rnn", "gru")}),
     "two-layers": partial(curves, {"lstm": TWO_LAYERS}),
     "choosing": choosing,
+    "longer": longer,
     "pace": pace,
     "amount-shakespeare": amount,
     "amount-tinyshakespeare": partial(amount, "tinyshakespeare", (64, 8, 1), (0,), 2500),
@@ -810,6 +871,7 @@ RUNS = {
     "recipe": recipe,
     "sizes": sizes,
     "three-texts": texts,
+    "carrying-state-resets": resets,
     "carrying-state-shifted": partial(carrying_state, SHIFTED, SHIFTED_CONTROLS),
     "carrying-state-tinyshakespeare": partial(
         carrying_state, SHIFTED + SHIFTED_CONTROLS, [], "tinyshakespeare", range(3), 4, 2, 20_000
@@ -835,6 +897,9 @@ def repeat(name, run, corpus):
         if hashlib.sha256(text.encode()).hexdigest() != run["sha256"]:
             raise OtherText(f"this Python's {run['text']} is another text than the stored run's")
         return train_text(text, run["seed"], FIRST)[3].step_loss
+    if name.startswith("tenths"):  # the losses of the first orders
+        source = load_corpus(corpus)
+        return [count_pieces(source, [source.split()[0]], k) for k in (1, 2, 3)]
     if name.startswith("larger"):
         _, history = train_larger(load_corpus(corpus), FIRST)
     elif name.startswith("amount"):
@@ -851,6 +916,7 @@ def repeat(name, run, corpus):
 def store(name):
     """Make one run and write its file, whole or not at all."""
     print(f"{name} ...", flush=True)
+    code = stamps.stamp(RUNS[name])  # as it is before hours go by
     body = RUNS[name]()
     record = {
         "name": name,
@@ -864,36 +930,40 @@ def store(name):
             "numpy": np.__version__,
         },
         "corpus_sha256": body["corpus"] and SOURCES[body["corpus"]].sha256,
-        "code_sha256": {path: sha256(ROOT / path) for path in CODE},
         **body,
+        "code": code,
     }
     RESULTS.mkdir(exist_ok=True)
-    unfinished = RESULTS / f"{name}.part"
-    unfinished.write_text(in_lines(record) + "\n")
-    unfinished.replace(RESULTS / f"{name}.json")
+    stamps.write(RESULTS / f"{name}.json", record)
 
 
-def in_lines(record):
-    """JSON with a line for each entry, but lists of numbers in one line each."""
-    numbers = re.compile(r"\[\s+(-?\d[^][{}\"]*?)\s+\]")
-    text = json.dumps(record, indent=1)
-    return numbers.sub(lambda found: "[" + " ".join(found[1].split()) + "]", text)
-
-
-def sha256(path):
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+def restamp(name):
+    """Say that a stored result is that of the code as it is; its first losses are repeated."""
+    path = RESULTS / f"{name}.json"
+    if not path.is_file():
+        sys.exit(f"there is no {path}: make it with `python tools/long_runs.py {name}`")
+    corpus = json.loads(path.read_text())["corpus"]
+    try:
+        stamps.restamp(path, lambda run: repeat(name, run, corpus), RUNS[name])
+    except (ConnectionError, OtherText) as error:
+        sys.exit(f"{name} cannot be repeated here: {error}")
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("names", nargs="*", choices=[[], *RUNS], metavar="NAME")
     parser.add_argument("--all", action="store_true", help="every run")
+    parser.add_argument(
+        "--restamp", action="store_true",
+        help="the code has changed in a way that cannot move the numbers: repeat the first "
+        "losses, and believe it",
+    )  # fmt: skip
     options = parser.parse_args()
     names = list(RUNS) if options.all else options.names
     if not names:
         parser.error(f"name a run ({', '.join(RUNS)}) or say --all")
     for name in names:
-        store(name)
+        (restamp if options.restamp else store)(name)
 
 
 if __name__ == "__main__":
