@@ -71,6 +71,8 @@ def test_the_models_mode_is_restored_and_dropout_plays_no_part():
 def test_what_has_no_such_gates_is_refused():
     with pytest.raises(ValueError, match="only an LSTM has these gates, not cell='gru'"):
         record_gates(tiny("gru"), some_ids())
+    with pytest.raises(ValueError, match="only an LSTM has these gates, not cell=None"):
+        record_gates(torch.nn.LSTM(E, H), some_ids())
     with pytest.raises(ValueError, match="between 0 and 0, not 1"):
         record_gates(tiny(), some_ids(), layer=1)
     with pytest.raises(ValueError, match=r"shape \(T,\), not \(1, 9\)"):
@@ -136,6 +138,13 @@ def test_an_effect_is_in_gate_units_and_the_interval_is_the_bootstraps():
     together = [gate[a] - gate[a].mean(), gate[b] - gate[b].mean()]
     spread = np.sqrt((np.concatenate(together) ** 2).sum() / (a.sum() + b.sum() - 2))
     assert found.cohens_d == pytest.approx(expected / spread)
+
+
+def test_an_effect_is_worked_out_in_double_precision_with_the_bootstraps_settings():
+    values, a, b = made_up()
+    single = values.astype("float32")
+    settings = {"block": 200, "resamples": 1000, "seed": 0}
+    assert gate_effect(single, a, b) == gate_effect(single.astype(float), a, b, **settings)
 
 
 def test_the_circular_shifts_say_what_chance_gives():
@@ -240,6 +249,8 @@ def test_verdicts_follow_the_rule(trained, untrained, word):
 def test_a_verdict_asks_for_more_than_chance_and_for_networks():
     assert verdict([effect(0.1, chance=0.08)], [effect(0.0)]) == "holds"
     assert verdict([effect(0.1, chance=0.095)], [effect(0.0)]) == "does not hold"
+    for just in (0.25, -0.25):  # at the bar is not beyond it
+        assert verdict([effect(just, 0.0, chance=0.25)], [effect(0.0)]) == "does not hold"
     with pytest.raises(ValueError, match="at least one network"):
         verdict([], [])
     with pytest.raises(ValueError, match="zip"):

@@ -382,3 +382,16 @@ def test_the_transformer_learns_is_evaluated_and_writes(windows):
     assert evaluate(model, ids) < 0.05
     assert evaluate(model, ids) < evaluate(model, ids, window=2)
     assert generate(model, vocab, "gabc", length=20, temperature=0) == "gabc" + text[3:23]
+
+
+def test_the_first_weights_of_the_transformer_have_the_spread_that_is_meant():
+    """1 / sqrt(inputs); what is added to the stream less, by sqrt(2 L); small guesses."""
+    torch.manual_seed(0)
+    model = CharTransformer(V, embed_size=64, num_heads=2, num_layers=8)
+    for name, weight in model.named_parameters():
+        if name.startswith("blocks.") and weight.dim() == 2:
+            smaller = 4 if name.endswith(("attend.out.weight", "shrink.weight")) else 1
+            expected = weight.shape[1] ** -0.5 / smaller
+            assert weight.std().item() == pytest.approx(expected, rel=0.05), name
+    assert model.output.weight.std().item() == pytest.approx(0.02, rel=0.15)
+    assert not model.output.bias.any()
