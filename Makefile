@@ -69,7 +69,7 @@ results: $(READY) ## repeat the long runs in data/results (about four hours)
 bench: $(READY) ## time the book's loops against plain ones, in turn (about five minutes)
 	$(BIN)/python benchmarks/run.py
 
-faults: $(READY) $(FRAMEWORKS) ## plant known faults one at a time and see that the tests catch them
+faults: $(READY) $(FRAMEWORKS) ## plant known faults one at a time; do the tests catch them? (one hour)
 	$(BIN)/python tools/plant_faults.py
 
 mutants: $(READY) $(FRAMEWORKS) $(VENV)/.mutants ## do the tests notice small changes? MODULES="corpus" SHARE=1 (one hour)
