@@ -132,3 +132,49 @@ def test_alone_nothing_is_sent():
     assert ALONE.wrap(tensor) is tensor
     assert several.from_environment() is ALONE
     assert several.from_environment("cpu") == Processes(device="cpu")
+
+
+def test_what_several_processes_say_is_put_together(monkeypatch):
+    """Without any other process: as if each said ``more`` more than the one before."""
+    sent, more = [], 1.0
+
+    def all_gather(parts, mine):
+        sent.append(mine.dtype)
+        for k, part in enumerate(parts):
+            part.copy_(mine + k * more)
+
+    monkeypatch.setattr(several.distributed, "all_gather", all_gather)
+    monkeypatch.setattr(several.distributed, "barrier", lambda: sent.append("waited"))
+    monkeypatch.setattr(several.distributed, "destroy_process_group", lambda: sent.append("left"))
+    of_three = Processes(1, 3, "cpu")
+    assert of_three.mean(0.1) == pytest.approx(1.1, abs=1e-15)  # in double precision
+    parts = of_three.gather(torch.tensor([[5, 6], [7, 8]]).t())
+    assert [part.tolist() for part in parts] == [[[5 + k, 7 + k], [6 + k, 8 + k]] for k in range(3)]
+    assert of_three.any([])  # another one has it set
+    more = 0.0
+    assert of_three.any([1])
+    assert not of_three.any([])
+    of_three.wait()
+    of_three.close()
+    assert sent == [torch.float64, torch.int64, *[torch.float64] * 3, "waited", "left"]
+    assert [process.first for process in (Processes(), Processes(0, 3), of_three)] == [1, 1, 0]
+    ALONE.wait()
+    ALONE.close()
+
+
+def test_what_torchrun_tells_each_process_is_read(monkeypatch):
+    asked = []
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    monkeypatch.setenv("LOCAL_RANK", "1")
+    monkeypatch.setattr(several.distributed, "init_process_group", asked.append)
+    monkeypatch.setattr(several.distributed, "get_rank", lambda: 1)
+    monkeypatch.setattr(several.distributed, "get_world_size", lambda: 2)
+    assert several.from_environment("cpu") == Processes(1, 2, "cpu")
+    monkeypatch.setattr(several, "choose_device", lambda name: torch.device(name or "cuda"))
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    monkeypatch.setattr(torch.cuda, "set_device", asked.append)
+    assert several.from_environment() == Processes(1, 2, "cuda:1")
+    assert asked == ["gloo", 1, "nccl"]
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    with pytest.raises(ValueError, match="process 1 has no GPU: there are 1"):
+        several.from_environment()
