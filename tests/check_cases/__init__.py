@@ -72,7 +72,8 @@ def namespace(path):
                 node, (ast.Import, ast.ImportFrom, ast.FunctionDef, ast.ClassDef)
             )
             if plain or definition:
-                with contextlib.suppress(NameError):  # a default that the chapter computes
+                # A default that the chapter computes; a framework that is not installed.
+                with contextlib.suppress(NameError, ImportError):
                     exec(compile(ast.Module([node], []), path.name, "exec"), names)
     return names
 
