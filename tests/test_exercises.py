@@ -16,7 +16,6 @@ WITHOUT_SOLUTIONS = {
     "carrying-state",
     "claims",
     "elsewhere",
-    "memorising",
     "where-the-loss-is",
 }
 FOR_DRAWING = {"fig", "ax", "axes", "_"}  # names that a solution may set beside ..._solution
