@@ -13,7 +13,6 @@ NOTEBOOKS = sorted((Path(__file__).resolve().parent.parent / "chapters").glob("*
 # Chapters whose exercises have no solutions yet; a chapter leaves this list when they have.
 WITHOUT_SOLUTIONS = {
     "attention",
-    "carrying-state",
     "claims",
     "elsewhere",
     "where-the-loss-is",

@@ -13,6 +13,8 @@ import ledger_runs  # noqa: E402
 import long_runs  # noqa: E402
 import stamps  # noqa: E402
 
+from helpers.checks import judged  # noqa: E402
+
 RESULTS = {p.stem: json.loads(p.read_text()) for p in (ROOT / "data/results").glob("*.json")}
 RUNS = [
     pytest.param(name, run, id="-".join(str(run.get(k)) for k in ("cell", "bias", "gap", "seed")))
@@ -54,6 +56,15 @@ def test_the_first_losses_come_out_again(name, run):
         pytest.skip(f"its corpus cannot be had here: {error}")
     message = f"{name} was made by other code: run `{RESULTS[name]['command']}` again"
     assert losses == pytest.approx(run["first_losses"], abs=stamps.WITHIN), message
+
+
+@pytest.mark.parametrize(
+    ("name", "function"),
+    [("handed-on", long_runs.handed_on), ("some-reset", long_runs.some_reset)],
+)
+def test_what_the_first_losses_do_not_reach_passes_the_readers_check(name, function):
+    """Rows are handed on after a whole epoch; the repeated losses end before."""
+    assert judged(name, function)
 
 
 @each_result
