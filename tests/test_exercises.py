@@ -15,7 +15,6 @@ WITHOUT_SOLUTIONS = {
     "attention",
     "claims",
     "elsewhere",
-    "where-the-loss-is",
 }
 FOR_DRAWING = {"fig", "ax", "axes", "_"}  # names that a solution may set beside ..._solution
 
