@@ -294,14 +294,15 @@ class Training:
         The fused Adam does not look, and would write past the end of what is too short.
         """
         weights = [w for group in self.optimizer.param_groups for w in group["params"]]
-        if moments and sorted(moments) != list(range(len(weights))):
-            raise ValueError(f"an optimizer's state of {len(moments)} weights, not {len(weights)}")
+        parts = next(iter(moments.values()), {}).keys()
         for i, of_weight in moments.items():
-            if of_weight.keys() != moments[0].keys():
+            if i not in range(len(weights)) or of_weight.keys() != parts:
                 raise ValueError(f"an optimizer's state without its parts for weight {i}")
             for name, value in of_weight.items():
-                shape = () if name == "step" else weights[i].shape
-                if value.shape != shape or value.dtype != torch.float32:
+                shape, dtype = weights[i].shape, weights[i].dtype
+                if name == "step":
+                    shape, dtype = (), torch.float32
+                if value.shape != shape or value.dtype != dtype:
                     raise ValueError(f"an optimizer's {name} of another form than weight {i}")
 
     def _recipe(self):
