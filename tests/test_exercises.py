@@ -14,7 +14,6 @@ NOTEBOOKS = sorted((Path(__file__).resolve().parent.parent / "chapters").glob("*
 WITHOUT_SOLUTIONS = {
     "attention",
     "claims",
-    "elsewhere",
 }
 FOR_DRAWING = {"fig", "ax", "axes", "_"}  # names that a solution may set beside ..._solution
 
