@@ -137,14 +137,16 @@ def encode_texts(sources, folder, rare=0, progress=None):
     sources : what ``find_texts`` gives
     rare : characters that occur fewer times than this become RARE, one symbol for all
 
-    One pass gives ids in the order of first appearance and counts them; a second one, in
-    place, turns these into ids by code point, as ``Vocabulary`` has them.
+    One pass gives ids in the order of first appearance, and counts them where that is
+    needed; a second one, in place, turns these into ids by code point, as ``Vocabulary`` has
+    them.
     Raises ValueError for an empty text and what ``read_texts`` refuses.
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     part = folder / f"{IDS}.part"
-    counter, digest, width = _Counter(), hashlib.sha256(), WIDTHS[0]
+    # Every character occurs once, so that nothing need be counted for a rare of 1 or 0.
+    counter, digest, width = _Counter(counting=rare > 1), hashlib.sha256(), WIDTHS[0]
     file = open(part, "w+b")  # noqa: SIM115
     try:
         for text in read_texts(sources, progress):
@@ -229,45 +231,45 @@ def sha256_of(path):
 
 
 class _Counter:
-    """Ids in the order of first appearance, and how often each character occurs."""
+    """Ids in the order of first appearance and, where asked, how often each occurs."""
 
-    def __init__(self):
+    def __init__(self, counting):
+        self.counting = counting
         self.codes = []  # the code point of each id
         self.counts = np.zeros(0, dtype=np.int64)
         self.ids = np.full(sys.maxunicode + 1, NONE, dtype=np.uint32)  # by code point
+        self.ascii = b""  # the ASCII characters that have an id
 
     def encode(self, text):
         """Text -> provisional ids, uint8 bytes where that is enough."""
         if text.isascii():
             data = text.encode("ascii")
-            found = _count_bytes(data)
-            self._learn(np.flatnonzero((found > 0) & (self.ids[:256] == NONE)))
-            table = self.ids[:256]
-            self._count(table[found > 0], found[found > 0])
-            if len(self.codes) <= 256:
-                return data.translate(table.astype(np.uint8).tobytes())
-            return table.take(np.frombuffer(data, dtype=np.uint8))
-        codes = np.frombuffer(text.encode("utf-32-le"), dtype=np.uint32)
-        ids = self.ids.take(codes)
-        if ids.max() == NONE:
-            self._learn(np.unique(codes[ids == NONE]))
+            if new := data.translate(None, self.ascii):
+                self._learn(np.unique(np.frombuffer(new, dtype=np.uint8)))
+            narrow, table = len(self.codes) <= 256, self.ids[:256]
+            if narrow:
+                ids = data.translate(table.astype(np.uint8).tobytes())
+            else:
+                ids = table.take(np.frombuffer(data, dtype=np.uint8))
+        else:
+            codes = np.frombuffer(text.encode("utf-32-le"), dtype=np.uint32)
             ids = self.ids.take(codes)
-        if len(self.codes) <= 256:
-            data = ids.astype(np.uint8).tobytes()
-            found = _count_bytes(data)[: len(self.codes)]
-            self._count(np.arange(len(found)), found)
-            return data
-        found = np.bincount(ids, minlength=len(self.codes))
-        self._count(np.arange(len(found)), found)
+            if ids.max() == NONE:
+                self._learn(np.unique(codes[ids == NONE]))
+                ids = self.ids.take(codes)
+            narrow = len(self.codes) <= 256
+            if narrow:
+                ids = ids.astype(np.uint8).tobytes()
+        if self.counting:
+            n = len(self.codes)
+            self.counts += _count_bytes(ids)[:n] if narrow else np.bincount(ids, minlength=n)
         return ids
 
     def _learn(self, codes):
         self.ids[codes] = np.arange(len(self.codes), len(self.codes) + len(codes))
         self.codes += codes.tolist()
         self.counts = np.append(self.counts, np.zeros(len(codes), dtype=np.int64))
-
-    def _count(self, ids, found):
-        self.counts[ids] += found
+        self.ascii = bytes(code for code in self.codes if code < 128)
 
 
 NONE = np.uint32(2**32 - 1)  # no id yet
@@ -327,7 +329,9 @@ def _rewrite(file, width, table, digest=None):
 def _final_ids(counter, rare):
     """(vocab, table: provisional id -> id, characters mapped to RARE)."""
     characters = [chr(code) for code in counter.codes]
-    rare_ones = set(np.flatnonzero(counter.counts < rare).tolist())
+    rare_ones = set()
+    if counter.counting:
+        rare_ones = set(np.flatnonzero(counter.counts < rare).tolist())
     if len(rare_ones) == len(characters):
         raise ValueError(
             f"no character occurs {rare} times, so that all would be mapped to one symbol: "

@@ -3,6 +3,7 @@ import json
 import os
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -126,6 +127,20 @@ def test_rare_characters_become_one_symbol(tmp_path):
     assert found.mapped == 3
     with pytest.raises(ValueError, match="no character occurs 100 times"):
         encode(tmp_path, text, rare=100)
+
+
+@pytest.mark.parametrize("rare", [0, 1, 2, 3])
+@pytest.mark.parametrize("block", [3, 100, 2**17])
+@pytest.mark.parametrize(
+    "text", ["aa b – b – bé “d” d\n", "aaab" + MANY + "b" + MANY[:300] + "é"], ids=["narrow", "wide"]
+)
+def test_what_is_rare_is_counted_over_all_blocks(tmp_path, monkeypatch, text, block, rare):
+    monkeypatch.setattr(encoded, "BLOCK", block)
+    counts = Counter(text)
+    wanted = "".join(RARE if counts[c] < rare else c for c in text)
+    found = encode(tmp_path, text, rare=rare)
+    assert found.vocab.decode(found.ids) == wanted
+    assert found.mapped == wanted.count(RARE)
 
 
 def test_rare_characters_can_make_a_wide_text_narrow(tmp_path):
