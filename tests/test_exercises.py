@@ -12,7 +12,6 @@ NOTEBOOKS = sorted((Path(__file__).resolve().parent.parent / "chapters").glob("*
 
 # Chapters whose exercises have no solutions yet; a chapter leaves this list when they have.
 WITHOUT_SOLUTIONS = {
-    "attention",
     "claims",
 }
 FOR_DRAWING = {"fig", "ax", "axes", "_"}  # names that a solution may set beside ..._solution
