@@ -145,6 +145,31 @@ def test_a_stream_goes_on_where_the_batch_before_ended():
     assert all(torch.equal(y, x + 1) for x, y in batches)
 
 
+@pytest.mark.parametrize("cell", ["rnn", "lstm", "gru"])
+def test_an_update_starts_from_the_state_and_gives_the_one_after(cell):
+    """The loss is that of the batch with what was read before it in front; no update (lr 0)."""
+    model, ids = tiny(cell).to(HERE), torch.as_tensor(random_ids(3 * 9)).view(3, 9).to(HERE)
+    still = torch.optim.SGD(model.parameters(), lr=0.0)
+    with torch.no_grad():
+        logits, end = model(ids[:, :8])
+    expected = F.cross_entropy(logits[:, 4:].flatten(0, 1), ids[:, 5:].flatten())
+    _, _, state = train_step(model, ids[:, :4], ids[:, 1:5], still)
+    loss, _, after = train_step(model, ids[:, 4:8], ids[:, 5:], still, state=state)
+    assert loss == pytest.approx(expected.item(), abs=1e-6)
+    assert abs(loss - train_step(model, ids[:, 4:8], ids[:, 5:], still)[0]) > 1e-4
+    for a, b in zip(after, end, strict=True):
+        torch.testing.assert_close(a, b)
+        assert not a.requires_grad
+
+
+def test_seconds_are_those_of_all_updates(monkeypatch):
+    clock = iter(range(100))
+    monkeypatch.setattr("helpers.training.time.perf_counter", lambda: next(clock))
+    training = Training(tiny(), random_ids(100), seq_len=8, batch_size=4)
+    seconds = [training.history.seconds for _ in training.rest_of_epoch()]
+    assert seconds == [1, 2, 3]  # what happens between two of them is not counted
+
+
 def test_stream_training_carries_the_state_and_starts_each_epoch_from_zero():
     ids = random_ids(3 * 8 + 1)
     model, plain = tiny("lstm"), tiny("lstm").to(HERE)
@@ -407,6 +432,9 @@ def test_another_recipe_is_not_gone_on_with():
     _, *state = run(tiny(), 5)
     with pytest.raises(ValueError, match="begun otherwise: windows was disjoint, not random"):
         run(tiny(), restored=state, windows="random")
+    state[1]["recipe"]["device"] = "abacus"
+    with pytest.raises(ValueError, match=f"device was abacus, not {HERE.type}"):
+        run(tiny(), restored=state)
 
 
 @pytest.mark.parametrize("missing", ["order", "step_loss", "dice.0.of.0"])
