@@ -207,3 +207,14 @@ def test_no_pickle_is_involved():
     source = Path(checkpoint.__file__).read_text()
     assert "torch.load" not in source
     assert "torch.save" not in source
+
+
+def test_the_description_is_text_that_anyone_can_read(saved):
+    text = (saved / "checkpoint.json").read_text(encoding="ascii")  # é is escaped
+    assert text.startswith('{\n "format": "character-by-character checkpoint",\n "version": ')
+
+
+def test_where_nothing_could_be_written_that_is_what_is_said(tmp_path):
+    with pytest.raises(FileNotFoundError) as found:
+        checkpoint.write(tmp_path / "nowhere" / "file", b"data")
+    assert found.value.__context__ is None  # not that there was nothing to clear away

@@ -132,7 +132,9 @@ def test_rare_characters_become_one_symbol(tmp_path):
 @pytest.mark.parametrize("rare", [0, 1, 2, 3])
 @pytest.mark.parametrize("block", [3, 100, 2**17])
 @pytest.mark.parametrize(
-    "text", ["aa b – b – bé “d” d\n", "aaab" + MANY + "b" + MANY[:300] + "é"], ids=["narrow", "wide"]
+    "text",
+    ["aa b – b – bé “d” d\n", "aaab" + MANY + "b" + MANY[:300] + "é"],
+    ids=["narrow", "wide"],
 )
 def test_what_is_rare_is_counted_over_all_blocks(tmp_path, monkeypatch, text, block, rare):
     monkeypatch.setattr(encoded, "BLOCK", block)
@@ -230,3 +232,23 @@ def test_memory_does_not_grow_with_the_text(tmp_path):
     (encoding, training), (encoding_more, training_more) = peaks  # for 60,000 kB more of text
     assert encoding_more - encoding < 15_000
     assert training_more - training < 25_000
+
+
+def test_a_folder_is_made_and_the_text_on_disk_stays_as_it_is(tmp_path):
+    put(tmp_path, a="ab", b="c")
+    paths = [tmp_path / "a.txt", tmp_path / "b.txt"]
+    found = encode_texts(paths, tmp_path / "new" / "run")
+    assert found.sources == tuple(map(str, paths))
+    before = found.ids.tolist()
+    found.ids[0] = 2  # allowed, and in memory alone
+    assert open_encoded(tmp_path / "new" / "run", check=True).ids.tolist() == before
+
+
+def test_what_is_missing_or_empty_is_named(tmp_path):
+    put(tmp_path, a="", b="")
+    with pytest.raises(ValueError, match=r"/a\.txt, /[^ ]*/b\.txt is empty"):
+        encode_texts([tmp_path / "a.txt", tmp_path / "b.txt"], tmp_path / "run")
+    encode(tmp_path, "text")
+    (tmp_path / "run" / encoded.IDS).unlink()
+    with pytest.raises(ValueError, match="was cut short or changed: it has 0 bytes"):
+        open_encoded(tmp_path / "run")
