@@ -225,6 +225,107 @@ def test_words_and_texts():
     assert "this is a list" in message(checks.same_text, ["abc"], "abc")
 
 
+TWO = np.arange(24.0).reshape(2, 3, 4)
+
+
+@pytest.mark.parametrize(
+    ("said", "sentence"),
+    [
+        ((checks.number, 8, 9), "the number is off by one"),
+        ((checks.number, 3.0, 1.5), "the number is too large by a factor of 2"),
+        ((checks.number, 0.75, 1.5), "the number is too small by a factor of 2"),
+        ((checks.number, 2.25, 1.5), "the number is the square of what is asked for"),
+        ((checks.number, 1.5, 2.25), "the number is the square root of what is asked for"),
+        ((checks.number, 0.4, 2.5), "the number is one divided by what is asked for"),
+        ((checks.number, 150, 1.5), "the number is a percentage, and a share is asked for"),
+        (
+            (checks.number, np.exp(1.5), 1.5),
+            "the number is a perplexity, and the loss is asked for",
+        ),
+        (
+            (checks.number, np.log(9.1), 9.1),
+            "the number is a loss, and the perplexity is asked for",
+        ),
+        ((checks.number, 9.1 / np.log(2), 9.1), "the number is in bits, and nats are asked for"),
+        ((checks.number, 9.1 * np.log(2), 9.1), "the number is in nats, and bits are asked for"),
+        ((checks.number, 9.1 / np.log(10), 9.1), "the number looks like a logarithm to base 10"),
+        ((checks.number, np.inf, 9.1), "the number is infinite or not a number (NaN)"),
+        ((checks.number, "9", 9.1), "the number should be a number, and this is a text"),
+        ((checks.number, [9, 1], 9.1), "one number is expected, and this has 2"),
+        ((checks.number, None, 9.1), "the number is None: is a `return` missing?"),
+        ((checks.number, {9}, 9.1), "the number should be numbers, and this is a set"),
+        ((checks.compare, -ROWS, ROWS), "the result has the wrong sign"),
+        ((checks.compare, ROWS[:3, :].T, ROWS[:3, :]), "the result is transposed"),
+        ((checks.compare, ROWS.T, ROWS), "the result is transposed: its shape is (3, 4)"),
+        (
+            (checks.compare, TWO.transpose(0, 2, 1), TWO),
+            "the result has its axes in another order: (2, 4, 3)",
+        ),
+        (
+            (checks.compare, ROWS[:3], ROWS),
+            "the result has the wrong shape: (3, 3) where (4, 3) is expected",
+        ),
+        ((checks.compare, ROWS[::-1], ROWS), "the result runs backwards: the last is first"),
+        (
+            (checks.compare, np.roll(ROWS, -1, 0), ROWS),
+            "the result is off by one: everything stands one place too early",
+        ),
+        (
+            (checks.compare, np.roll(ROWS, 1, 0), ROWS),
+            "the result is off by one: everything stands one place too late",
+        ),
+        (
+            (checks.compare, ROWS / 8, ROWS),
+            "the result is 0.125 times what it should be, everywhere: a factor, or a sum for a mean",
+        ),
+        ((checks.compare, ROWS - 3, ROWS), "the result is off by the same amount everywhere"),
+        (
+            (checks.compare, ROWS + 2 * np.eye(4, 3), ROWS),
+            "the result: the largest difference is 2, where the numbers go up to 9.5",
+        ),
+        (
+            (checks.compare, 1.0, (1.0, 2.0), ("one", "two")),
+            "it gives back 1 thing where 2 are expected: one, two",
+        ),
+        (
+            (checks.compare, (1, 2, 3), (1.0, 2.0), ("one", "two")),
+            "it gives back 3 things where 2 are expected: one, two",
+        ),
+        ((checks.choice, "up", "down", ("up", "down")), "the answer: think again"),
+        ((checks.choice, 3, "down", ("up", "down")), "the answer should be one of: 'up', 'down'"),
+        (
+            (checks.same_text, "ab", "abc"),
+            "the text has 2 characters where 3 are expected: off by one",
+        ),
+        ((checks.same_text, "a", "abc"), "the text has 1 characters where 3 are expected"),
+        (
+            (checks.same_text, "axc", "abc"),
+            "the text is wrong from its character 1 on (counted from 0)",
+        ),
+        ((checks.same_text, ["abc"], "abc"), "the text should be a text, and this is a list"),
+        ((checks.same_text, 0, "abc"), "the text should be a text, and this is an int"),
+    ],
+)
+def test_a_mistake_is_told_in_a_whole_sentence(said, sentence):
+    assert message(*said) == sentence
+
+
+@pytest.mark.parametrize(
+    ("wants", "answer", "sentence"),
+    [
+        ("value", len, "a value is expected, and this is a function; was it called?"),
+        ("class", [], "a class is expected, and this is a list"),
+        ("class", len, "the class itself is expected, without brackets behind its name"),
+        ("function", "f", "a function is expected, and this is a text"),
+    ],
+)
+def test_an_answer_of_another_kind_is_told_before_anything_is_judged(
+    monkeypatch, wants, answer, sentence
+):
+    monkeypatch.setitem(checks.TABLE, "new", checks.Check("new", "chapter", wants, None))
+    assert judged("new", answer) == checks.Verdict("new", NOT_RIGHT, sentence)
+
+
 def table():
     """The table of checks, as text."""
     lines = [f"{'check':24} {'solution':14} {'another':14} untouched stub"]
