@@ -276,7 +276,8 @@ TWO = np.arange(24.0).reshape(2, 3, 4)
         ),
         (
             (checks.compare, ROWS / 8, ROWS),
-            "the result is 0.125 times what it should be, everywhere: a factor, or a sum for a mean",
+            "the result is 0.125 times what it should be, everywhere: "
+            "a factor, or a sum for a mean",
         ),
         ((checks.compare, ROWS - 3, ROWS), "the result is off by the same amount everywhere"),
         (
