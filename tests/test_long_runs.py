@@ -45,6 +45,23 @@ def test_every_result_that_a_chapter_reads_is_stored_and_can_be_made_again():
     }
 
 
+@each_result
+def test_no_result_is_older_than_its_code(name):
+    why = stamps.stale(RESULTS[name], *ROOTS[name])
+    assert not why, why
+
+
+@each_result
+def test_no_result_is_of_another_corpus(name):
+    record = RESULTS[name]
+    if record["corpus"] is not None:  # recall makes its own texts
+        expected = long_runs.SOURCES[record["corpus"]].sha256
+        why = f"{name} is of another edition of {record['corpus']}: run `{record['command']}` again"
+        assert record["corpus_sha256"] == expected, why
+    if name != "ledger":
+        assert record["command"] == f"python tools/long_runs.py {name}"
+
+
 @pytest.mark.parametrize(("name", "run"), RUNS)
 def test_the_first_losses_come_out_again(name, run):
     try:
@@ -65,20 +82,3 @@ def test_the_first_losses_come_out_again(name, run):
 def test_what_the_first_losses_do_not_reach_passes_the_readers_check(name, function):
     """Rows are handed on after a whole epoch; the repeated losses end before."""
     assert judged(name, function)
-
-
-@each_result
-def test_no_result_is_older_than_its_code(name):
-    why = stamps.stale(RESULTS[name], *ROOTS[name])
-    assert not why, why
-
-
-@each_result
-def test_no_result_is_of_another_corpus(name):
-    record = RESULTS[name]
-    if record["corpus"] is not None:  # recall makes its own texts
-        expected = long_runs.SOURCES[record["corpus"]].sha256
-        why = f"{name} is of another edition of {record['corpus']}: run `{record['command']}` again"
-        assert record["corpus_sha256"] == expected, why
-    if name != "ledger":
-        assert record["command"] == f"python tools/long_runs.py {name}"
