@@ -232,6 +232,7 @@ TWO = np.arange(24.0).reshape(2, 3, 4)
     ("said", "sentence"),
     [
         ((checks.number, 8, 9), "the number is off by one"),
+        ((checks.number, 5, 0), "the number is too large"),
         ((checks.number, 3.0, 1.5), "the number is too large by a factor of 2"),
         ((checks.number, 0.75, 1.5), "the number is too small by a factor of 2"),
         ((checks.number, 2.25, 1.5), "the number is the square of what is asked for"),
@@ -309,6 +310,10 @@ TWO = np.arange(24.0).reshape(2, 3, 4)
 )
 def test_a_mistake_is_told_in_a_whole_sentence(said, sentence):
     assert message(*said) == sentence
+
+
+def test_outside_a_check_arrays_are_handed_over_as_numpy():
+    assert checks.call(lambda x: isinstance(x, np.ndarray), ROWS)
 
 
 @pytest.mark.parametrize(

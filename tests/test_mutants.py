@@ -1,5 +1,6 @@
 """tools/mutants.py on a planted function: a good test kills what a poor one lets live."""
 
+import json
 import time
 
 import pytest
@@ -107,3 +108,9 @@ def test_the_interval_is_wilsons():
         assert abs(0.9 - end) == pytest.approx(1.96 * (end * (1 - end) / 10) ** 0.5)
     assert mutants.wilson(10, 10)[1] == pytest.approx(1)
     assert mutants.wilson(0, 0) == (0, 1)
+
+
+@pytest.mark.skipif(not mutants.RESULT.is_file(), reason="make mutants was not run yet")
+def test_nine_tenths_of_what_was_tried_were_killed():
+    modules = json.loads(mutants.RESULT.read_text())["modules"].values()
+    assert sum(m["killed"] for m in modules) >= 0.9 * sum(m["tried"] for m in modules)

@@ -44,12 +44,12 @@ STATE = ROOT / "_build/mutants"
 
 SLOWEST = 3.0  # seconds: a test that takes longer is not used
 TOGETHER = 8.0  # seconds of tests for one mutant, the nearest and quickest first
-# A mutant gets 5 s of processor time and 4 times what its tests took; of real time, 10 times that.
-GRACE, PATIENCE, WAITING = 5.0, 4.0, 10
+# A mutant gets 5 s of processor time and 4 times what its tests took; of real time, 20 times that.
+GRACE, PATIENCE, WAITING = 5.0, 4.0, 20
 MORE_MEMORY = 4 << 30  # bytes that a mutant may take beyond what is there
 NOT_COPIED = [".git", ".venv", "venv", "_build", "__pycache__", ".pytest_cache", ".ruff_cache"]
 # Loaded once; each mutant's process begins as a copy of one that has them.
-LOADED = ["torch", "numpy", "matplotlib.pyplot", "hypothesis.extra.numpy", "nbval.plugin"]
+LOADED = ["torch._dynamo", "numpy", "matplotlib.pyplot", "hypothesis.extra.numpy", "nbval.plugin"]
 LOADED += ["safetensors.torch", "safetensors.numpy", "pooch", "typer.testing", "tqdm"]
 SETTINGS = {"CHARBOOK_DEVICE": "cpu", "OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "passive"}
 SETTINGS |= {"TQDM_DISABLE": "1", "MPLBACKEND": "agg"}
@@ -343,16 +343,16 @@ def digest(*paths):
 def watched(folder):
     """``{test: {seconds, why not, lines}}`` of all unit tests, from the last run where it holds."""
     kept = STATE / "tests.json"
-    old = json.loads(kept.read_text()) if kept.exists() else {}
     below = [*folder.glob("helpers/**/*.py"), folder / "conftest.py"]
     new = {}
     for name in test_files():
+        old = json.loads(kept.read_text()) if kept.exists() else {}
         now = digest(*below, folder / name)
         if old.get(name, {}).get("digest") != now:
             print(f"  which lines does {name} execute?", flush=True)
             old[name] = {"digest": now, "tests": watch(folder, name)}
+            write(kept, old)
         new[name] = old[name]
-        write(kept, old)
     return {test: about for name in new for test, about in new[name]["tests"].items()}
 
 
@@ -368,6 +368,8 @@ def choice(module, mutant, tests):
     nearest = [t for t, a in usable.items() if covers(a, mutant.lines)]
     if not nearest:
         nearest = [t for t, a in usable.items() if covers(a, mutant.scope)]
+    if not nearest:  # what an import executes, such as a constant: all that use the module
+        nearest = [t for t, a in usable.items() if module in a["lines"]]
     nearest = dict.fromkeys(nearest)
     order = sorted(
         (t for t in usable if t in nearest or t.startswith(own)),
@@ -429,7 +431,11 @@ def try_module(folder, name, tests, options, until):
         write(kept, known)
         if verdict == SURVIVED and not judgement(name, rows, options.judged):
             print(f"  {number} of {size}:", *rows, sep="\n    ", flush=True)
-    return summary(name, len(found), [known[m.key] for m in sample if m.key in known], options)
+    tried = [known[mutant.key] for mutant in sample if mutant.key in known]
+    return {
+        "source": digest(folder / f"helpers/{name}.py"),
+        **summary(name, len(found), tried, options),
+    }
 
 
 def summary(name, total, tried, options):
