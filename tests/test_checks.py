@@ -314,6 +314,17 @@ def test_a_mistake_is_told_in_a_whole_sentence(said, sentence):
 
 def test_outside_a_check_arrays_are_handed_over_as_numpy():
     assert checks.call(lambda x: isinstance(x, np.ndarray), ROWS)
+    stops = "it stops with ZeroDivisionError: division by zero"
+    assert (
+        message(checks.call, lambda *x: 1 / 0, ROWS, 2) == f"{stops} (inputs of the shapes (4, 3))"
+    )
+    assert message(checks.call, lambda x: 1 / 0, 2) == stops
+
+
+def test_the_likelier_kind_of_arrays_is_tried_first():
+    assert checks.kinds_for(lambda x: torch.tanh(x), "function") == ("torch", "numpy")
+    assert checks.kinds_for(lambda x: np.tanh(x), "function") == ("numpy", "torch")
+    assert checks.kinds_for(ROWS, "value") == ("numpy",)
 
 
 @pytest.mark.parametrize(

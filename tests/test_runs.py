@@ -141,7 +141,7 @@ def test_a_run_is_not_replaced_unless_that_is_asked_for(finished, tmp_path):
 
 
 def test_a_sample_starts_with_a_line_end_where_there_is_one():
-    assert default_prompt(Vocabulary("ab\n")) == "\n"
+    assert default_prompt(Vocabulary("ab\n\t")) == "\n"
     assert default_prompt(Vocabulary("cab")) == "a"
 
 
