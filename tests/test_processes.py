@@ -151,6 +151,8 @@ def test_what_several_processes_say_is_put_together(monkeypatch):
     parts = of_two.gather(torch.tensor([[5, 6], [7, 8]]).t())
     assert [part.tolist() for part in parts] == [[[5 + k, 7 + k], [6 + k, 8 + k]] for k in range(2)]
     assert of_two.any([])  # another one has it set
+    monkeypatch.setattr(several, "DistributedDataParallel", lambda model: ("wrapped", model))
+    assert of_two.wrap("model") == ("wrapped", "model")
     more = 0.0
     assert of_two.any([1])
     assert not of_two.any([])
