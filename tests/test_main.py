@@ -18,7 +18,7 @@ import torch
 from command_line import SMALL, edit, helpers, line_of_error, only
 
 from helpers import checkpoint, corpus, encoded, runs
-from helpers.__main__ import main
+from helpers.__main__ import limited, main
 from helpers.corpus import RARE, SOURCES, load_corpus
 from helpers.sampling import generate
 
@@ -99,7 +99,11 @@ def test_every_architecture_trains_goes_on_and_speaks(tmp_path, cell):
             "train", "austen", "--out", tmp_path / name, "--steps", steps, "--every", 3, *common
         )
         assert code == 0, err
-    assert "Transformer" in str(type(checkpoint.load(tmp_path / "whole")[0])) or cell == "rnn"
+    model = checkpoint.load(tmp_path / "whole")[0]
+    assert "Transformer" in str(type(model)) or cell == "rnn"
+    given = {"embed_size": 8, "num_layers": 2, "dropout": 0.1}
+    given |= {"num_heads": 2, "context": 9} if cell == "transformer" else {"cell": "rnn"}
+    assert model.config.items() >= given.items()
     code, out, _ = helpers("sample", tmp_path / "whole", "--prompt", "It", "--length", 5)
     assert (code, out[:2], len(out)) == (0, "It", 8)
 
@@ -134,6 +138,14 @@ def test_evaluation_says_what_it_found_in_words_and_in_json(trained, tmp_path):
     )
     limited = helpers("evaluate", trained, "-", "--json", "--limit", 50, stdin=TEXT)[1]
     assert json.loads(limited)["characters"] == 49
+
+
+def test_no_more_is_read_than_the_limit_asks_for():
+    read = []
+    pieces = (read.append(piece) or piece for piece in ("abc", "def", "ghi"))
+    assert "".join(limited(pieces, 6)) == "abcdef"
+    assert read == ["abc", "def"]
+    assert list(limited(iter(["abc", "de"]), None)) == ["abc", "de"]
 
 
 def test_rare_characters_are_one_symbol_from_training_to_evaluation(tmp_path):
@@ -175,6 +187,8 @@ def test_the_corpora_are_listed(monkeypatch, tmp_path):
     assert code == 0
     assert [line.split()[0] for line in out.splitlines()] == list(SOURCES)
     assert "downloaded when asked for: https://" in out
+    monkeypatch.setattr(corpus, "BOOK_DATA", tmp_path)
+    assert re.search(r"^austen +missing$", helpers("corpora")[1], re.MULTILINE)
 
 
 # --- stopping and going on
