@@ -416,7 +416,10 @@ def in_words(error, folder):
             "saved before is whole; free some space and go on from it with --resume"
         )
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-        return f"{place} may not be read or written here: choose another place, or change its permissions"
+        return (
+            f"{place} may not be read or written here: choose another place, or change its "
+            "permissions"
+        )
     return f"{place}: {error.strerror}"
 
 
