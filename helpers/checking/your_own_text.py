@@ -24,9 +24,10 @@ def largest(characters, V, E, count=lstm_parameters):
 def largest_hidden(answer):
     """largest_hidden(characters, V, E=32) -> the largest H with no more parameters than that."""
     random = np.random.default_rng()
-    for E in (32, 16, 24):
-        V = int(random.integers(30, 90))
-        H = int(random.integers(9, 300))
+    for E in (32, 24, 40):
+        # So that no two slips give the same H: an embedding is worth more than two of H.
+        V = int(random.integers(60, 90))
+        H = int(random.integers(9, 50))
         exact = lstm_parameters(H, V, E)
         for characters in (exact, exact - 1, exact + 1, int(exact * random.uniform(1.01, 1.3))):
             inputs = (characters, V) if E == 32 else (characters, V, E)
