@@ -1,24 +1,31 @@
 """Do the stored outputs hold on other threads, instruction sets, versions, and again and again?
 
-    python tools/reproduce.py [--chapters lstm gru ...] [--only AVX2 ...] [--workers 2]
+    python tools/reproduce.py [--chapters lstm gru ...] [--only AVX2 ...] [--workers 2] [--new]
+    python tools/reproduce.py --tighten
 
 Runs every chapter in each of the surroundings below, compares what its cells print with
-what is stored, prints a table, and writes ``data/results/reproduction.json``: for each cell
-that carries a tolerance, the largest difference that was met. A test holds the tolerances
-against these. Takes about five minutes for each of the surroundings on two cores.
+what is stored, and writes ``data/results/reproduction.json``: for each chapter in each of
+them what held, and for each cell with a tolerance the largest difference. What is run again
+replaces itself alone; ``--new`` runs only chapters whose code is not the one that was run.
+Then the table is printed. A chapter takes about half a minute in each of the surroundings.
+
+A tolerance may be ten times what was measured (and ten times 1e-4 where that is less); a test
+refuses a wider one, and ``--tighten`` writes the widest that is allowed in its place.
 """
 
 import argparse
 import hashlib
 import json
+import math
 import os
-import platform
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date
+from importlib.metadata import version
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -27,6 +34,7 @@ sys.path.insert(0, str(ROOT))
 import nbformat  # noqa: E402
 from nbclient import NotebookClient  # noqa: E402
 
+from benchmarks.run import processor  # noqa: E402
 from conftest import DECIMAL, last_digit, tolerance  # noqa: E402
 
 RESULT = ROOT / "data/results/reproduction.json"
@@ -54,6 +62,9 @@ SURROUNDINGS = {
     "AVX-512": AVX512,
     "oldest NumPy and Matplotlib": {"CHARBOOK_OLDEST": "1"},
 }
+STORING = threading.Lock()
+FLOOR = 1e-4  # no tolerance is smaller
+MARGIN = 10  # how much wider than the measured difference a tolerance may be
 IGNORED = "nbval-ignore-output"
 
 
@@ -78,9 +89,14 @@ def execute(chapter):
 
 
 def said(cell):
-    """The text that a cell prints or returns; pictures apart."""
-    parts = [o.get("text") or o.get("data", {}).get("text/plain", "") for o in cell.outputs]
-    return "".join(part for part in parts if not part.startswith("<Figure"))
+    """The text that a cell prints, shows or glues, as nbval compares it; pictures apart."""
+    return "".join(part for o in cell.outputs for part in texts_of(o) if part[:7] != "<Figure")
+
+
+def texts_of(output):
+    yield output.get("text", "")
+    shown = sorted(output.get("data", {}).items())
+    yield from (value for kind, value in shown if "text/" in kind)
 
 
 def compare(stored, new, rtol):
@@ -119,16 +135,20 @@ def check(chapter, surroundings):
     return found
 
 
-def row(name, findings, seconds):
-    """One line of the table."""
-    cells = [f for found in findings.values() if isinstance(found, list) for f in found]
-    failed = [f"{c}:{f['cell']}" for c, found in findings.items() if isinstance(found, list)
-              for f in found if not f["holds"]]  # fmt: skip
-    failed += [f"{c} (stopped)" for c, found in findings.items() if isinstance(found, str)]
-    spread = max((f["largest"] for f in cells if f["largest"] < float("inf")), default=0)
-    return {"name": name, "cells": len(cells), "same": sum(f["same"] for f in cells),
-            "held": sum(f["holds"] for f in cells), "largest": spread, "seconds": round(seconds),
-            "failed": failed}  # fmt: skip
+def summary(findings, seconds):
+    """What is stored of a chapter in some surroundings."""
+    if isinstance(findings, str):
+        print(findings, flush=True)
+        return {"cells": 0, "held": 0, "same": 0, "differ": ["stopped"], "seconds": round(seconds)}
+    spreads = {f["key"]: f["largest"] for f in findings if f["rtol"] is not None}
+    return {
+        "cells": len(findings),
+        "held": sum(f["holds"] for f in findings),
+        "same": sum(f["same"] for f in findings),
+        "differ": [f["cell"] for f in findings if not f["holds"]],
+        "seconds": round(seconds),
+        "spreads": {k: v for k, v in spreads.items() if 0 < v < float("inf")},
+    }
 
 
 def fetch_oldest(folder):
@@ -142,60 +162,120 @@ def main(arguments=None):
     parser.add_argument("--chapters", nargs="*", help="names without .ipynb; all by default")
     parser.add_argument("--only", nargs="*", choices=SURROUNDINGS, metavar="NAME")
     parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--new", action="store_true", help="leave out what was run as it is")
+    parser.add_argument(
+        "--tighten", action="store_true", help="narrow tolerances that are too wide"
+    )
     parser.add_argument("--execute", help=argparse.SUPPRESS)
     options = parser.parse_args(arguments)
     if options.execute:
         return execute(options.execute)
+    if options.tighten:
+        return tighten()
     chapters = sorted((ROOT / "chapters").glob("*.ipynb"))
     if options.chapters:
         chapters = [c for c in chapters if c.stem in options.chapters]
-    rows, spreads = [], {}
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as oldest:
         for name in options.only or SURROUNDINGS:
             surroundings = dict(SURROUNDINGS[name])
             if surroundings.pop("CHARBOOK_OLDEST", None):
-                fetch_oldest(folder)
-                surroundings["PYTHONPATH"] = folder
-            started = time.perf_counter()
+                fetch_oldest(oldest)
+                surroundings["PYTHONPATH"] = oldest
+            missing = [c for c in chapters if not (options.new and is_known(c, name))]
             with ThreadPoolExecutor(options.workers) as pool:
-                found = pool.map(lambda c, s=surroundings: check(c, s), chapters)
-                findings = {c.stem: f for c, f in zip(chapters, found, strict=True)}
-            rows.append(row(name, findings, time.perf_counter() - started))
-            print_row(rows[-1])
-            collect(spreads, findings)
-            if not options.chapters and not options.only:
-                store(rows, spreads)
-    sys.exit(any(row["failed"] for row in rows))
+                for chapter in missing:
+                    pool.submit(reproduce, chapter, name, surroundings)
+    found = stored()["chapters"]
+    print("\n".join(table(found)))
+    sys.exit(any(part["differ"] for parts in found.values() for part in parts["in"].values()))
 
 
-def print_row(row):
-    print(
-        f"{row['name']:28} {row['held']:5} of {row['cells']:5} cells hold, {row['same']:5} to "
-        f"the letter; largest difference {row['largest']:.1e}; {row['seconds']} s",
-        flush=True,
-    )
-    for place in row["failed"]:
-        print(f"    differs: {place}", flush=True)
+def code_of(chapter):
+    """A hash of a chapter's code and stored texts: what a run is a run of."""
+    cells = [c for c in nbformat.read(chapter, as_version=4).cells if c.cell_type == "code"]
+    shown = [(c.source, said(c) if IGNORED not in c.metadata.get("tags", []) else "")
+             for c in cells]  # fmt: skip
+    return hashlib.sha256(json.dumps(shown).encode()).hexdigest()
 
 
-def collect(spreads, findings):
-    """Keep the largest difference that a tolerant cell has shown in any surroundings."""
-    for chapter, found in findings.items():
-        for f in found if isinstance(found, list) else []:
-            if f["rtol"] is not None and f["largest"] < float("inf"):
-                cells = spreads.setdefault(chapter, {})
-                cells[f["key"]] = max(cells.get(f["key"], 0.0), f["largest"])
+def is_known(chapter, name):
+    known = stored()["chapters"].get(chapter.stem, {"code": None, "in": {}})
+    return known["code"] == code_of(chapter) and bool(known["in"].get(name, {}).get("cells"))
 
 
-def store(rows, spreads):
+def reproduce(chapter, name, surroundings):
+    """Run a chapter in the surroundings of that name, and store what came of it."""
+    started, code = time.perf_counter(), code_of(chapter)
+    found = summary(check(chapter, surroundings), time.perf_counter() - started)
+    print(f"{name}, {chapter.stem}: {found['held']} of {found['cells']} cells hold", flush=True)
+    with STORING:
+        record = stored()
+        known = record["chapters"].get(chapter.stem)
+        if known is None or known["code"] != code:
+            known = record["chapters"][chapter.stem] = {"code": code, "in": {}}
+        known["in"][name] = found
+        record["chapters"] = dict(sorted(record["chapters"].items()))
+        RESULT.write_text(json.dumps(record, indent=1) + "\n")
+
+
+def stored():
+    """What was stored so far, headed by what is here."""
     packages = ("torch", "numpy", "matplotlib")
-    about = {
+    return {
+        "command": "make reproduce",
         "date": date.today().isoformat(),
-        "machine": f"{platform.machine()}, {os.cpu_count()} cores",
-        "versions": {name: __import__(name).__version__ for name in packages},
+        "machine": f"{processor()}, {os.cpu_count()} cores",
+        "versions": {package: version(package) for package in packages},
         "oldest": OLDEST,
+        "chapters": json.loads(RESULT.read_text())["chapters"] if RESULT.is_file() else {},
     }
-    RESULT.write_text(json.dumps({**about, "rows": rows, "spreads": spreads}, indent=1) + "\n")
+
+
+def spreads(chapter, known):
+    """The largest difference that each cell with a tolerance has shown: key -> number."""
+    largest = {}
+    for part in known.get(chapter, {"in": {}})["in"].values():
+        for cell, value in part.get("spreads", {}).items():
+            largest[cell] = max(largest.get(cell, 0.0), value)
+    return largest
+
+
+def allowed(spread):
+    """The widest tolerance for a measured difference."""
+    return MARGIN * max(spread, FLOOR)
+
+
+def tighten():
+    """Give cells whose tolerance is too wide the widest one that is allowed, of 1, 2, 5 ..."""
+    for path in sorted((ROOT / "chapters").glob("*.ipynb")):
+        notebook = nbformat.read(path, as_version=4)
+        measured, changed = spreads(path.stem, stored()["chapters"]), 0
+        for cell in notebook.cells:
+            rtol, limit = tolerance(cell.metadata), allowed(measured.get(key(cell), 0.0))
+            if rtol is not None and rtol > 1.001 * limit:
+                power = 10.0 ** math.floor(math.log10(1.001 * limit))
+                step = max(n for n in (1, 2, 5) if n * power <= 1.001 * limit)
+                tags = [t for t in cell.metadata.tags if not t.startswith("nbval-rtol")]
+                cell.metadata.tags = [*tags, f"nbval-rtol={step * power:.0e}"]
+                changed += 1
+        if changed:
+            nbformat.write(notebook, path)
+            print(f"{path.name}: {changed} tolerances narrowed")
+
+
+def table(known):
+    """The lines of the table: one for each of the surroundings, over all chapters."""
+    yield f"{'':28} chapters   cells    hold  to the letter   largest difference  seconds"
+    for name in SURROUNDINGS:
+        parts = {c: k["in"][name] for c, k in known.items() if name in k["in"]}
+        total = {key: sum(part[key] for part in parts.values())
+                 for key in ("cells", "held", "same", "seconds")}  # fmt: skip
+        largest = max((v for p in parts.values() for v in p.get("spreads", {}).values()), default=0)
+        yield (
+            f"{name:28} {len(parts):8} {total['cells']:7} {total['held']:7} {total['same']:14} "
+            f"{largest:20.1e} {total['seconds']:8}"
+        )
+        yield from (f"    differs: {c}: {p['differ']}" for c, p in parts.items() if p["differ"])
 
 
 if __name__ == "__main__":
