@@ -10,10 +10,6 @@ from tools import stubs
 
 NOTEBOOKS = sorted((Path(__file__).resolve().parent.parent / "chapters").glob("*.ipynb"))
 
-# Chapters whose exercises have no solutions yet; a chapter leaves this list when they have.
-WITHOUT_SOLUTIONS = {
-    "claims",
-}
 FOR_DRAWING = {"fig", "ax", "axes", "_"}  # names that a solution may set beside ..._solution
 
 
@@ -112,10 +108,8 @@ def complaints_of(exercise, stem):
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)
 def test_exercises_are_as_they_should_be(path):
     notebook = nbformat.read(path, as_version=4)
-    old = any("{exercise}" in c.source for c in notebook.cells if c.cell_type == "markdown")
-    assert not old or path.stem in WITHOUT_SOLUTIONS
-    if not old:
-        assert complaints(notebook, path.stem) == []
+    assert not any("{exercise}" in c.source for c in notebook.cells), "one without a solution"
+    assert complaints(notebook, path.stem) == []
 
 
 def small_chapter():
