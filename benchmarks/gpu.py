@@ -124,12 +124,11 @@ def recipe(device, epochs=5, limit=None):
     found = {}
     for name in (*CELLS, "transformer"):
         runs = {}
-        for place in (device, "cpu"):
+        for place, where in (("gpu", device), ("cpu", "cpu")):
+            fit(new(name), train, steps=3, device=where, progress=False)  # the first take longer
             model = new(name)
-            fit(model, train, steps=3, device=place, progress=False)  # what only the first takes
-            model = new(name)
-            history = fit(model, train, epochs=epochs, device=place, progress=False)
-            runs["gpu" if place == device and "gpu" not in runs else "cpu"] = {
+            history = fit(model, train, epochs=epochs, device=where, progress=False)
+            runs[place] = {
                 "seconds": round(history.seconds, 3),
                 "train_loss": [round(x, 6) for x in history.train_loss],
                 "held_out": round(evaluate(model.to("cpu"), held_out, progress=False), 6),
@@ -139,30 +138,29 @@ def recipe(device, epochs=5, limit=None):
 
 
 def precisions(device, epochs=10, limit=None, sizes=(128, 512, 1024, 2048), seeds=3):
-    """An LSTM's update by its size in three precisions; held-out losses of LSTM and Transformer."""
+    """An LSTM's update by its size in each precision; held-out losses of LSTM and Transformer."""
     corpus = load_corpus("shakespeare", limit=limit)
     train, held_out = corpus.split()
-    found = {"ms": {}, "held_out": {}}
+    took, models = {}, {}
     for name in PRECISIONS:
         with precision(name):
-            found["ms"][name] = {
+            took[name] = {
                 h: median_ms(updating(new("lstm", hidden_size=h), 64, 50, device), device)
                 for h in sizes
             }
             for kind in ("lstm", "transformer"):
-                losses = []
+                trained = models[f"{kind}, {name}"] = []
                 for seed in range(seeds):
                     torch.manual_seed(seed)
                     model = CharRNN(V, cell="lstm") if kind == "lstm" else new("transformer")
                     fit(model, train, epochs=epochs, device=device, seed=seed, progress=False)
-                    losses.append(model)
-                found["held_out"][f"{kind}, {name}"] = losses
+                    trained.append(model)
     # Scored in full precision, wherever they were trained.
-    for losses in found["held_out"].values():
-        losses[:] = [
-            round(evaluate(m.float().to("cpu"), held_out, progress=False), 6) for m in losses
-        ]
-    return found
+    held = {
+        kind: [round(evaluate(m.to("cpu"), held_out, progress=False), 6) for m in trained]
+        for kind, trained in models.items()
+    }
+    return {"ms": took, "held_out": held}
 
 
 def batches(device, sizes=(1, 16, 64, 256, 1024, 4096)):

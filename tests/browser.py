@@ -53,6 +53,20 @@ def chromium():
             browser.close()
 
 
+@contextmanager
+def page_of(browser, folder, *scripts):
+    """An empty page from the disk with scripts; what it complains of fails the test."""
+    file = folder / "page.html"
+    sources = "".join(f'<script src="{script.as_uri()}"></script>' for script in scripts)
+    file.write_text(f"<!doctype html>{sources}")
+    page = browser.new_page()
+    complaints = watch(page)
+    page.goto(file.as_uri())
+    yield page
+    assert complaints == []
+    page.close()
+
+
 def watch(page):
     """Collect what a page must not do: console errors, and requests that leave the disk."""
     complaints = []

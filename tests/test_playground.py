@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from browser import chromium, insist, watch
+from browser import chromium, insist, page_of, watch
 
 from helpers.checkpoint import save
 from helpers.corpus import SOURCES, Vocabulary, load_corpus
@@ -43,14 +43,8 @@ def browser():
 @pytest.fixture(scope="module")
 def engine(browser, tmp_path_factory):
     """A page from the disk with the engine and nothing else."""
-    page_file = tmp_path_factory.mktemp("engine") / "page.html"
-    page_file.write_text(f'<!doctype html><script src="{PLAYGROUND.as_uri()}/engine.js"></script>')
-    page = browser.new_page()
-    complaints = watch(page)
-    page.goto(page_file.as_uri())
-    yield page
-    assert complaints == []
-    page.close()
+    with page_of(browser, tmp_path_factory.mktemp("engine"), PLAYGROUND / "engine.js") as page:
+        yield page
 
 
 def give(page, path):

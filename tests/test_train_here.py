@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from browser import chromium, watch
+from browser import chromium, page_of, watch
 from test_playground import AXE, CONF, NAME_OF_FOCUSED
 
 from helpers.corpus import Vocabulary, load_corpus, split_ids
@@ -36,17 +36,9 @@ def browser():
 @pytest.fixture(scope="module")
 def trainer(browser, tmp_path_factory):
     """A page from the disk with the scripts that learn and nothing else."""
-    page_file = tmp_path_factory.mktemp("trainer") / "page.html"
-    scripts = [
-        f'<script src="{PLAYGROUND.as_uri()}/{n}.js"></script>' for n in ("engine", "trainer")
-    ]
-    page_file.write_text("<!doctype html>" + "".join(scripts))
-    page = browser.new_page()
-    complaints = watch(page)
-    page.goto(page_file.as_uri())
-    yield page
-    assert complaints == []
-    page.close()
+    scripts = (PLAYGROUND / "engine.js", PLAYGROUND / "trainer.js")
+    with page_of(browser, tmp_path_factory.mktemp("trainer"), *scripts) as page:
+        yield page
 
 
 def test_products_equal_numpys(trainer):
