@@ -132,6 +132,7 @@ def train(
         from . import processes as several
         from . import runs
         from .encoded import find_texts
+        from .training import out_of_reach
 
         processes = several.from_environment(device)
         say = tell if processes.first else silent
@@ -151,6 +152,8 @@ def train(
             with reading(sources, processes.first) as progress:
                 run = runs.begin(out, sources, settings, rare, overwrite, processes, progress)
             say(runs.describe(run))
+            if warning := out_of_reach(run.training):
+                say(f"warning: {warning}")
         if run.training.finished:
             say("nothing is left to do; give more --steps to train on")
         with runs.Stop() as stop:

@@ -78,13 +78,16 @@ def fit(
     schedule : a function of the share of updates done, from 0 up to but not 1, whose value
         multiplies the learning rate of the next update; see ``warm_up_and_decay``
 
-    Ctrl-C stops with a warning; model and history keep what was reached. A loss that is
-    no longer finite raises TrainingDiverged.
+    Ctrl-C stops with a warning; model and history keep what was reached. A model that looks
+    further back than its windows are long is trained with a warning. A loss that is no
+    longer finite raises TrainingDiverged.
     """
     training = Training(
         model, train_ids, epochs, steps, seq_len, batch_size, windows, lr, clip, seed, device,
         optimizer, schedule,
     )  # fmt: skip
+    if warning := out_of_reach(training):
+        warnings.warn(warning, stacklevel=2)
     history = training.history
     bar = progress_bar(progress, total=training.total, unit="step")
     try:
@@ -470,6 +473,21 @@ def _nats(logits, targets):
     highest = logits.max(axis=1, keepdims=True)
     log_total = np.log(np.exp(logits - highest).sum(axis=1)) + highest[:, 0]
     return log_total - logits[np.arange(len(targets)), targets]
+
+
+def out_of_reach(training):
+    """What to tell whoever trains a Transformer in windows shorter than its context; or None.
+
+    A stream hands keys and values on, so that there every distance occurs.
+    """
+    context = getattr(training.model, "config", {}).get("context", 0)
+    if training.windows == "stream" or context <= training.seq_len:
+        return None
+    return (
+        f"the model looks at {context} characters but is trained in windows of "
+        f"{training.seq_len}: what it makes of those further away is left to chance. "
+        f"A seq_len of {context} trains it on all, a context of {training.seq_len} leaves them out"
+    )
 
 
 def _check_recipe(epochs, steps, seq_len, batch_size, windows, clip):

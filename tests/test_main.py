@@ -99,6 +99,7 @@ def test_every_architecture_trains_goes_on_and_speaks(tmp_path, cell):
             "train", "austen", "--out", tmp_path / name, "--steps", steps, "--every", 3, *common
         )
         assert code == 0, err
+    assert "warning" not in err
     model = checkpoint.load(tmp_path / "whole")[0]
     assert "Transformer" in str(type(model)) or cell == "rnn"
     given = {"embed_size": 8, "num_layers": 2, "dropout": 0.1}
@@ -107,6 +108,14 @@ def test_every_architecture_trains_goes_on_and_speaks(tmp_path, cell):
     asked = ["--prompt", "It", "--length", 5, "--seed", 0]
     code, out, _ = helpers("sample", tmp_path / "whole", *asked)
     assert (code, out[:2], len(out)) == (0, "It", 8)
+
+
+def test_a_context_beyond_the_windows_is_warned_of(tmp_path):
+    sizes = ["--cell", "transformer", "--embed-size", 8, "--num-layers", 1, "--num-heads", 2]
+    sizes += ["--context", 9, "--seq-len", 8, "--steps", 1, "--batch-size", 2]
+    code, _, err = helpers("train", "austen", "--out", tmp_path / "run", *sizes)
+    assert code == 0
+    assert "warning: the model looks at 9 characters but is trained in windows of 8" in err
 
 
 def test_a_sample_is_the_prompt_and_what_generate_gives(trained):

@@ -419,6 +419,19 @@ def test_a_state_in_parts_goes_on_bit_for_bit(kind):
     assert torch.equal(weights(resumed.model), weights(whole.model))
 
 
+def test_a_context_beyond_the_windows_is_warned_of(recwarn):
+    ids = np.arange(200) % V
+    for seq_len, windows in ((5, "disjoint"), (4, "stream")):
+        fit(CharTransformer(V, 8, 2, 1, context=5), ids, seq_len=seq_len, batch_size=4, steps=1,
+            windows=windows, progress=False)  # fmt: skip
+    fit(tiny("lstm"), ids, seq_len=4, batch_size=4, steps=1, progress=False)
+    assert not recwarn.list
+    for windows in ("disjoint", "random"):
+        with pytest.warns(UserWarning, match="looks at 5 characters but .* windows of 4"):
+            fit(CharTransformer(V, 8, 2, 1, context=5), ids, seq_len=4, batch_size=4, steps=1,
+                windows=windows, progress=False)  # fmt: skip
+
+
 def test_a_training_that_ended_within_an_epoch_can_be_lengthened():
     whole = run(tiny("lstm"), windows="stream")
     short, *state = run(tiny("lstm"), 6, steps=6, windows="stream")
