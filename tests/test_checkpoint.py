@@ -47,6 +47,11 @@ def test_what_was_saved_comes_back(saved):
     assert model.training
 
 
+def test_a_folder_is_made_with_those_above_it(tmp_path):
+    save(tmp_path / "runs" / "first", tiny(), VOCAB)
+    assert load(tmp_path / "runs" / "first")[1] == VOCAB
+
+
 def test_a_transformer_comes_back_and_goes_on(tmp_path):
     torch.manual_seed(0)
     model = CharTransformer(len(VOCAB), 12, 2, num_layers=3, context=5, dropout=0.1)
@@ -117,7 +122,7 @@ def test_missing_parts_are_named(saved, tmp_path):
         ({"version": 2}, "format version 2; this version of helpers reads 1"),
         ({"model": "CharMamba"}, "does not have: 'CharMamba'"),
         ({"characters": "abc"}, "lists 3 characters for a model of 10"),
-        ({"config": tiny().config | {"hidden_size": 9}}, "does not fit its description"),
+        ({"config": tiny().config | {"hidden_size": 9}}, "safetensors does not fit its descr"),
     ],
 )
 def test_an_edited_or_foreign_description_is_refused(saved, changes, message):

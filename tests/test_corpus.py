@@ -33,6 +33,8 @@ def test_ids_follow_code_point_order_and_ignore_repeats():
 def test_an_unknown_character_is_named_with_its_position():
     with pytest.raises(ValueError, match=r"'é' at position 2 .*these 3 characters: 'abn'"):
         Vocabulary("banana").encode("baéz")
+    with pytest.raises(ValueError, match=r"ud800' at position 1 .*these 3 characters"):
+        Vocabulary("banana").encode("a\ud800")  # half a character, as a broken file name has it
 
 
 def test_one_character_can_stand_for_those_a_vocabulary_lacks():

@@ -171,8 +171,7 @@ def test_a_missing_framework_is_named_with_the_remedy(monkeypatch):
 
 @needs_frameworks
 def test_keras_on_another_backend_is_refused(monkeypatch):
-    import keras
-
+    keras = elsewhere.require("keras")
     monkeypatch.setattr(keras.backend, "backend", lambda: "torch")
     with pytest.raises(ImportError, match="KERAS_BACKEND=jax"):
         elsewhere.require("keras")

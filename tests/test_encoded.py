@@ -214,6 +214,14 @@ print(len(found.ids), peak, after - before)
 """
 
 
+def test_progress_is_told_in_bytes(tmp_path, monkeypatch):
+    monkeypatch.setattr(encoded, "BLOCK", 4)
+    put(tmp_path, a="naïve café", b="日本")
+    told = []
+    "".join(read_texts([tmp_path / "a.txt", tmp_path / "b.txt"], told.append))
+    assert (sum(told), max(told)) == (12 + 6, 4)
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 def test_memory_does_not_grow_with_the_text(tmp_path):
     """But for the order of the windows in training: eight bytes for each fifty characters."""

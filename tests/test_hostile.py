@@ -374,6 +374,7 @@ def test_a_checkpoint_error_is_a_value_error_that_names_the_folder(tmp_path):
 ALL_OF_UNICODE = "".join(map(chr, [*range(1, 0xD800), *range(0xE000, 0x110000)]))
 NO_TEXTS = {
     "a zero byte": (b"ab\0c" * 500, "it has a zero byte at offset 2, as UTF-16 has"),
+    "a zero byte first": (b"\0abc" * 500, "it has a zero byte at offset 0"),
     "UTF-16": ("hello\n".encode("utf-16") * 300, "it has a zero byte at offset 3"),
     "UTF-16, unmarked": ("hello\n".encode("utf-16-le") * 300, "a zero byte at offset 1"),
     "UTF-32": ("hello\n".encode("utf-32-le") * 300, "a zero byte at offset 1"),

@@ -139,6 +139,7 @@ def test_evaluation_says_what_it_found_in_words_and_in_json(trained, tmp_path):
         [expected, math.exp(expected), expected / math.log(2), 199], abs=1e-3
     )
     in_json = json.loads(helpers("evaluate", trained, tmp_path / "other.txt", "--json")[1])
+    assert (in_json["characters"], in_json["unknown"], in_json["window"]) == (199, 0, None)
     assert in_json["nats"] == pytest.approx(expected, abs=1e-6)
     own = json.loads(helpers("evaluate", trained, "--json")[1])
     assert own["nats"] == pytest.approx(metrics(trained)[-1]["held_out_loss"], abs=1e-6)
@@ -566,6 +567,29 @@ def test_a_loss_that_is_no_number(tmp_path):
     assert found[0] == 1
     assert "error: the loss became" in found[2].splitlines()[-1]
     assert checkpoint.load(tmp_path / "run")[2]["training"]["done"] == 0
+
+
+@pytest.mark.parametrize(
+    ("message", "said"),
+    [
+        ("CUDA out of memory: 3 GiB\nmore", "out of memory: a smaller model, --batch-size or"),
+        ("no kernel for this\nin its\nown words", "no kernel for this"),
+    ],
+)
+def test_what_goes_wrong_inside_torch_is_one_line(monkeypatch, tmp_path, message, said):
+    def refuse(*_, **__):
+        raise RuntimeError(message)
+
+    monkeypatch.setattr(runs, "begin", refuse)
+    code, line = line_of_error(helpers("train", "austen", "--out", tmp_path / "run"))
+    assert (code, line.startswith(said), "own words" in line) == (1, True, False)
+
+
+def test_without_a_command_the_help_is_shown():
+    code, out, err = helpers()
+    assert code in (0, 2)
+    assert "Usage: " in out + err
+    assert "sample" in out + err
 
 
 def test_whoever_reads_the_output_may_stop(trained):

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from command_line import SMALL
 from typer.testing import CliRunner
 
 from helpers import checkpoint
@@ -20,7 +21,6 @@ from helpers.corpus import load_corpus
 from helpers.processes import ALONE, Processes
 
 ROOT = Path(several.__file__).resolve().parent.parent
-SMALL = ["--hidden-size", "6", "--embed-size", "5", "--seq-len", "12", "--batch-size", "6"]
 
 
 @pytest.fixture(scope="module")

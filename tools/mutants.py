@@ -10,6 +10,10 @@ test or by taking too long, and survives otherwise. Of each module a random samp
 ``_build/mutants``, so a run goes on where it stopped, and after a change of the tests only
 survivors are tried again. The table goes to ``data/results/mutants.json``.
 
+The checks of the exercises (``checking/lstm`` and so on) are tried only where they are named.
+They are tests themselves, full of random sizes and scales of which any would do, and
+``tests/test_checks.py`` holds each of them against right and wrong answers.
+
 Survivors that change nothing anybody could see are judged in ``tools/mutants_judged.toml``,
 and only the others are shown.
 """
@@ -324,9 +328,10 @@ def prepare():
 # --- what is tried, and what is remembered
 
 
-def modules():
-    """Every module of helpers, by its name."""
-    return sorted(p.stem for p in (ROOT / "helpers").glob("*.py") if p.stem != "__init__")
+def modules(below=""):
+    """Every module of helpers, or of a folder below it such as "checking/", by its name."""
+    paths = (ROOT / "helpers" / below).glob("*.py")
+    return sorted(below + p.stem for p in paths if p.stem != "__init__")
 
 
 def test_files():
@@ -489,7 +494,7 @@ def main():
     parser.add_argument("--seconds", type=float, default=math.inf, help="stop after these")
     parser.add_argument("--fresh", action="store_true", help="forget what was tried before")
     options = parser.parse_args()
-    if unknown := set(options.modules) - set(modules()):
+    if unknown := set(options.modules) - {*modules(), *modules("checking/")}:
         parser.error(f"no module of helpers: {', '.join(sorted(unknown))}")
     options.judged = tomllib.loads(JUDGED.read_text())
     until = time.monotonic() + options.seconds
