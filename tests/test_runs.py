@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 from tqdm import tqdm
 
-from helpers import encoded, runs
+from helpers import checkpoint, encoded, runs
+from helpers.checkpoint import CheckpointError
 from helpers.corpus import Vocabulary, load_corpus
 from helpers.processes import Processes
 from helpers.runs import Settings, begin, default_prompt, per_character
@@ -70,6 +71,17 @@ def test_the_usual_settings_are_those_of_fit():
     assert training.total == 2000
     wide = Settings(cell="transformer", context=70, num_heads=2, embed_size=8, batch_size=2)
     assert wide.training(wide.model(7), ids, Processes(device="cpu")).seq_len == 70
+
+
+def test_a_stored_setting_has_its_kind_and_a_whole_number_is_a_real_one(finished):
+    run, _, _ = finished
+    stored = checkpoint.load(run.folder)[2]
+    stored["settings"] |= {"lr": 1, "dropout": 0}
+    assert runs.settings_of(run.folder, stored).lr == 1
+    for name, value in {"hidden_size": 6.5, "lr": "1", "schedule": 1}.items():
+        edited = {"settings": stored["settings"] | {name: value}}
+        with pytest.raises(CheckpointError, match=f"edited: its setting {name} is {value!r}"):
+            runs.settings_of(run.folder, edited)
 
 
 def lines(run):

@@ -215,7 +215,8 @@ class Watching:
 
     def pytest_runtest_logstart(self, nodeid):
         self.now = nodeid
-        self.tests[nodeid] = {"start": time.perf_counter(), "why not": None}
+        # Of processor time, so that a busy machine does not leave other tests out.
+        self.tests[nodeid] = {"start": time.process_time(), "why not": None}
         self.coverage.switch_context(nodeid)
 
     def pytest_runtest_logreport(self, report):
@@ -224,7 +225,7 @@ class Watching:
 
     def pytest_runtest_logfinish(self, nodeid):
         test = self.tests[nodeid]
-        test["seconds"] = time.perf_counter() - test.pop("start")
+        test["seconds"] = time.process_time() - test.pop("start")
         if test["seconds"] > SLOWEST:
             test["why not"] = test["why not"] or f"slower than {SLOWEST:g} s"
 
@@ -340,9 +341,10 @@ def test_files():
     return [f"tests/{n}.py" for n in names if (ROOT / "tests" / f"{n}.py").exists()]
 
 
-def digest(*paths):
-    """One digest of several files' contents."""
-    return hashlib.sha256(b"".join(Path(p).read_bytes() for p in sorted(paths))).hexdigest()[:16]
+def digest(*paths, also=()):
+    """One digest of several files' contents, and of names beside them."""
+    parts = [*(Path(p).read_bytes() for p in sorted(paths)), *(n.encode() for n in sorted(also))]
+    return hashlib.sha256(b"".join(parts)).hexdigest()[:16]
 
 
 def watched(folder):
@@ -423,7 +425,7 @@ def try_module(folder, name, tests, options, until):
         after = changed(module, mutant)
         chosen = choice(name, mutant, tests)
         # A kill stays a kill; a survivor is tried again when there are other tests.
-        which = digest(*{folder / test.partition("::")[0] for test in chosen})
+        which = digest(*{folder / test.partition("::")[0] for test in chosen}, also=chosen)
         old = known.get(mutant.key)
         if old and (old["found"] != SURVIVED or old["tests"] == which):
             continue
