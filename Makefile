@@ -75,7 +75,7 @@ faults: $(READY) $(FRAMEWORKS) ## plant known faults one at a time; do the tests
 mutants: $(READY) $(FRAMEWORKS) $(VENV)/.mutants ## do the tests notice small changes? MODULES="corpus" SHARE=1 (one hour)
 	$(BIN)/python tools/mutants.py $(MODULES) $(if $(SHARE),--share $(SHARE))
 
-reproduce: $(READY) $(FRAMEWORKS) ## do the outputs hold on other threads, instruction sets, versions? (40 minutes)
+reproduce: $(READY) $(FRAMEWORKS) ## do the outputs hold on other threads, instruction sets, versions? (50 minutes)
 	$(BIN)/python tools/reproduce.py
 
 lint: $(READY) ## style of the Python files
