@@ -39,6 +39,7 @@ def test_every_result_that_a_chapter_reads_is_stored_and_can_be_made_again():
             "benchmarks-earlier",
             "gpu",
             "chapter-seconds",
+            "faults",
             "mutants",
             "reproduction",
         ),

@@ -1,27 +1,36 @@
 """Plant known faults one at a time in a copy of the book and see that the tests catch them.
 
-    python tools/plant_faults.py [NAME ...]
+    python tools/plant_faults.py [NAME ...] [--new]
 
 Prints a line for each: its name, the seconds until it was caught, and the test that did.
-Exits with 1 if a fault survives, or if its place in the code is no longer found.
+``data/results/faults.json`` keeps them; ``--new`` plants only those that are not in it as
+they are. Exits with 1 if a fault survives, or if its place in the code is no longer found.
 """
 
+import argparse
+import hashlib
+import json
 import re
 import shutil
 import subprocess
 import sys
 import tempfile
 import time
+from datetime import date
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
+RESULT = ROOT / "data/results/faults.json"
 
 LIMIT = "math.inf if clip is None else clip"
 CLIP = f"    norm = torch.nn.utils.clip_grad_norm_(model.parameters(), {LIMIT})\n"
 STEP = "    optimizer.step()\n"
 
 PATIENCE = 900  # seconds for the tests of one stage; a fault may make a loop endless
+# Two tests notice any change of the code, a fault or not, and so say nothing here.
 ALL_TESTS = ["tests", "--ignore=tests/test_book.py", "--ignore=tests/test_pages.py"]
+ALL_TESTS += ["--ignore=tests/test_plant_faults.py"]
+ALL_TESTS += ["--deselect=tests/test_long_runs.py::test_no_result_is_older_than_its_code"]
 
 # name: (file, what is there, what is planted)
 FAULTS = {
@@ -704,11 +713,42 @@ def copied(folder):
     return tree
 
 
-def main(names):
-    if unknown := set(names) - set(FAULTS):
+def digest(name):
+    """What a fault is: its file, what was there, what is planted."""
+    return hashlib.sha256(json.dumps(FAULTS[name]).encode()).hexdigest()[:16]
+
+
+def known():
+    """The faults that are stored as they are now: name -> {digest, file, caught_by, seconds}."""
+    stored = json.loads(RESULT.read_text())["faults"] if RESULT.is_file() else {}
+    return {n: stored[n] for n in FAULTS if n in stored and stored[n]["digest"] == digest(n)}
+
+
+def keep(name, caught, seconds):
+    """Store what became of a fault."""
+    found = known()
+    found[name] = {
+        "digest": digest(name), "file": FAULTS[name][0], "caught_by": caught,
+        "seconds": round(seconds),
+    }  # fmt: skip
+    record = {"command": "make faults", "date": str(date.today())}
+    record["faults"] = {name: found[name] for name in FAULTS if name in found}
+    RESULT.write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n")
+
+
+def row(name, found):
+    return f"{name:62} {found['seconds']:4} s   {found['caught_by'] or 'SURVIVED'}"
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("names", nargs="*", metavar="NAME", help="of a fault; all by default")
+    parser.add_argument("--new", action="store_true", help="leave out what was planted as it is")
+    options = parser.parse_args()
+    if unknown := set(options.names) - set(FAULTS):
         sys.exit(f"there is no fault called {', '.join(map(repr, sorted(unknown)))}")
-    names = names or list(FAULTS)
-    started, nearest = time.monotonic(), {name: nearest_tests(FAULTS[name][0]) for name in names}
+    names = [n for n in options.names or FAULTS if not (options.new and n in known())]
+    nearest = {name: nearest_tests(FAULTS[name][0]) for name in names}
     with tempfile.TemporaryDirectory() as folder:
         tree = copied(folder)
         for name in names:
@@ -716,18 +756,19 @@ def main(names):
         for which in sorted({tuple(which) for stages in nearest.values() for which in stages}):
             if failed := caught_by(tree, [which]):
                 sys.exit(f"a test fails without any fault planted: {failed}")
-    survived = []
     for name in names:
         with tempfile.TemporaryDirectory() as folder:
             begun, tree = time.monotonic(), copied(folder)
             plant(name, tree)
-            caught = caught_by(tree, [*nearest[name], ALL_TESTS])
-        print(f"{name:62} {time.monotonic() - begun:4.0f} s   {caught or 'SURVIVED'}", flush=True)
-        survived += [] if caught else [name]
-    minutes = (time.monotonic() - started) / 60
-    print(f"{len(names)} faults planted, {len(names) - len(survived)} caught; {minutes:.0f} min")
+            keep(name, caught_by(tree, [*nearest[name], ALL_TESTS]), time.monotonic() - begun)
+        print(row(name, known()[name]), flush=True)
+    found = known()
+    caught = sum(bool(one["caught_by"]) for one in found.values())
+    minutes = sum(one["seconds"] for one in found.values()) / 60
+    print(f"{len(found)} faults planted, {caught} caught; {minutes:.0f} min")
+    survived = [name for name in found if not found[name]["caught_by"]]
     sys.exit(f"survived: {', '.join(survived)}" if survived else 0)
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    main()
