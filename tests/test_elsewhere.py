@@ -177,6 +177,12 @@ def test_keras_on_another_backend_is_refused(monkeypatch):
         elsewhere.require("keras")
 
 
+def test_the_usual_sizes_are_those_of_the_book():
+    ours, theirs = (inspect.signature(kind).parameters for kind in (CharRNN, elsewhere.JaxCharLSTM))
+    for name in ("embed_size", "hidden_size"):
+        assert theirs[name].default == ours[name].default
+
+
 @pytest.mark.parametrize("kind", MODELS.values())
 def test_only_a_one_layer_lstm_is_taken(kind):
     with pytest.raises(ValueError, match="gru"):

@@ -572,7 +572,10 @@ def test_a_loss_that_is_no_number(tmp_path):
 @pytest.mark.parametrize(
     ("message", "said"),
     [
-        ("CUDA out of memory: 3 GiB\nmore", "out of memory: a smaller model, --batch-size or"),
+        (
+            "CUDA out of memory: 3 GiB\nmore",
+            "out of memory: a smaller model, --batch-size or --seq-len needs less",
+        ),
         ("no kernel for this\nin its\nown words", "no kernel for this"),
     ],
 )
@@ -581,8 +584,8 @@ def test_what_goes_wrong_inside_torch_is_one_line(monkeypatch, tmp_path, message
         raise RuntimeError(message)
 
     monkeypatch.setattr(runs, "begin", refuse)
-    code, line = line_of_error(helpers("train", "austen", "--out", tmp_path / "run"))
-    assert (code, line.startswith(said), "own words" in line) == (1, True, False)
+    found = helpers("train", "austen", "--out", tmp_path / "run")
+    assert line_of_error(found) == (1, said)
 
 
 def test_without_a_command_the_help_is_shown():

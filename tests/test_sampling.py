@@ -142,6 +142,14 @@ def test_generated_text_follows_the_model(settings):
     assert chi2 < 22.46
 
 
+@pytest.mark.parametrize("settings", [{"top_k": 1}, {"top_p": 1e-9}, {"min_p": 1.0}], ids=str)
+@pytest.mark.parametrize("fast", [True, False])
+def test_a_cut_that_leaves_one_character_is_greedy(settings, fast):
+    model = tiny("lstm")
+    greedy = generate(model, VOCAB, ["ab", "g"], 40, temperature=0, fast=fast)
+    assert generate(model, VOCAB, ["ab", "g"], 40, seed=1, fast=fast, **settings) == greedy
+
+
 def test_pick_is_the_inverse_of_the_cumulative_sum():
     p = np.array([0.0, 0.25, 0.0, 0.5, 0.25, 0.0])
     assert [pick(p, u) for u in (0, 0.2499, 0.25, 0.7499, 0.75, 1 - 1e-16)] == [1, 1, 3, 3, 4, 4]
