@@ -157,7 +157,8 @@ PLACES = (
     "start of a line",
     "after a sign",
     "after a space",
-    "inside a word",
+    "early in a word",
+    "later in a word",
     "in a name",
     "nowhere",
 )
@@ -170,4 +171,4 @@ def small_letters(answer):
         raise NotRight("two places are expected")
     why = dict.fromkeys(PLACES, "measure it: `place_after` of the text as it was, both losses")
     choice(answer[0], "start of a line", PLACES, why, "where it falls most")
-    choice(answer[1], "inside a word", PLACES, why, "where it rises")
+    choice(answer[1], "early in a word", PLACES, why, "where it rises")

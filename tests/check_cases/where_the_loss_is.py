@@ -75,10 +75,11 @@ CASES = [
     ),
     Case(
         "small-letters",
-        other=["Start of a line", " inside a word "],
+        other=["Start of a line", " early in a word "],
         wrong={
-            "a space": (("after a space", "inside a word"), "falls most: measure"),
+            "a space": (("after a space", "early in a word"), "falls most: measure"),
             "nowhere": (("start of a line", "nowhere"), "rises: measure"),
+            "later": (("start of a line", "later in a word"), "rises: measure"),
             "another word": (("line", "nowhere"), "one of"),
         },
     ),
