@@ -725,7 +725,7 @@ def known():
 
 
 def keep(name, caught, seconds):
-    """Store what became of a fault."""
+    """Store what became of a fault, and return it."""
     found = known()
     found[name] = {
         "digest": digest(name), "file": FAULTS[name][0], "caught_by": caught,
@@ -734,6 +734,7 @@ def keep(name, caught, seconds):
     record = {"command": "make faults", "date": str(date.today())}
     record["faults"] = {name: found[name] for name in FAULTS if name in found}
     RESULT.write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n")
+    return found[name]
 
 
 def row(name, found):
@@ -760,8 +761,8 @@ def main():
         with tempfile.TemporaryDirectory() as folder:
             begun, tree = time.monotonic(), copied(folder)
             plant(name, tree)
-            keep(name, caught_by(tree, [*nearest[name], ALL_TESTS]), time.monotonic() - begun)
-        print(row(name, known()[name]), flush=True)
+            caught = caught_by(tree, [*nearest[name], ALL_TESTS])
+            print(row(name, keep(name, caught, time.monotonic() - begun)), flush=True)
     found = known()
     caught = sum(bool(one["caught_by"]) for one in found.values())
     minutes = sum(one["seconds"] for one in found.values()) / 60
