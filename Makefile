@@ -7,12 +7,12 @@ BIN     := $(VENV)/bin
 READY   := $(VENV)/.ready
 # What the chapter on other frameworks needs; leave it out with: make test FRAMEWORKS=
 FRAMEWORKS := $(VENV)/.frameworks
-ON_GPU := $(patsubst %,tests/test_%.py,models training sampling gates kernels memorisation \
-    folded numpy_lstm properties benchmarks checkpoint export)
+ON_GPU := $(patsubst %,tests/test_%.py,models training sampling gates numpy_lstm properties \
+    benchmarks checkpoint) tests/fast tests/studies/test_memorisation.py tests/cli/test_export.py
 # For PyTorch's CPU build on Linux: make book TORCH_INDEX=https://download.pytorch.org/whl/cpu
 TORCH_INDEX ?=
 
-.PHONY: help book frameworks test serve pdf lab execute results bench faults mutants reproduce lint clean
+.PHONY: help book frameworks test serve pdf lab execute results bench reproduce lint clean
 
 help: ## this list
 	@echo "make TARGET, where TARGET is one of"
@@ -34,10 +34,6 @@ $(VENV)/.frameworks: $(READY) requirements-frameworks.txt
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt -r requirements-frameworks.txt
 	@touch $@
 
-$(VENV)/.mutants: $(READY) requirements-mutants.txt
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -r requirements-mutants.txt
-	@touch $@
-
 book: $(READY) ## build the site into _build/html; Sphinx warnings are errors
 	$(BIN)/jupyter-book build . -W -n --keep-going
 	@echo "Open _build/html/index.html, or run: make serve"
@@ -49,7 +45,7 @@ test: $(READY) $(FRAMEWORKS) ## compute every stored output again and compare; r
 	    CHARBOOK_DEVICE=cuda $(BIN)/python -m pytest $(ON_GPU); fi
 
 pdf: book ## print the whole book into _build/character-by-character.pdf (needs Chromium)
-	$(BIN)/python tools/make_pdf.py _build/html _build/character-by-character.pdf
+	$(BIN)/python -m tools.site.pdf _build/html _build/character-by-character.pdf
 
 serve: book ## build, then serve at http://localhost:8000
 	$(BIN)/python -m http.server 8000 --bind 127.0.0.1 --directory _build/html
@@ -60,23 +56,17 @@ lab: $(READY) ## open the notebooks in JupyterLab
 	$(BIN)/jupyter lab chapters
 
 execute: $(READY) $(FRAMEWORKS) ## run every notebook from the top and store its outputs
-	$(BIN)/python tools/execute.py
+	$(BIN)/python -m tools.notebooks.execute
 
 results: $(READY) ## repeat the long runs in data/results (about four hours)
-	$(BIN)/python tools/long_runs.py --all
-	$(BIN)/python tools/ledger_runs.py
+	$(BIN)/python -m tools.runs.long_runs --all
+	$(BIN)/python -m tools.runs.ledger_runs
 
 bench: $(READY) ## time the book's loops against plain ones, in turn (about five minutes)
-	$(BIN)/python benchmarks/run.py
-
-faults: $(READY) $(FRAMEWORKS) ## plant known faults one at a time; do the tests catch them? (one hour)
-	$(BIN)/python tools/plant_faults.py
-
-mutants: $(READY) $(FRAMEWORKS) $(VENV)/.mutants ## do the tests notice small changes? MODULES="corpus" SHARE=1 (one hour)
-	$(BIN)/python tools/mutants.py $(MODULES) $(if $(SHARE),--share $(SHARE))
+	$(BIN)/python -m benchmarks.run
 
 reproduce: $(READY) $(FRAMEWORKS) ## do the outputs hold on other threads, instruction sets, versions? (50 minutes)
-	$(BIN)/python tools/reproduce.py
+	$(BIN)/python -m tools.notebooks.reproduce
 
 lint: $(READY) ## style of the Python files
 	$(BIN)/ruff check . && $(BIN)/ruff format --check .

@@ -1,4 +1,4 @@
-"""What a GPU changes: python benchmarks/gpu.py, on a machine that has one.
+"""What a GPU changes: python -m benchmarks.gpu, on a machine that has one.
 
 Writes data/results/gpu.json: the reference recipe on the GPU and on one thread of the same
 machine's CPU; an update by batch, size, precision and length of the text; the loop in Python
@@ -14,19 +14,18 @@ import time
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
+import numpy as np
+import torch
+from torch.nn import functional as F
+
+from benchmarks import reference
+from benchmarks.run import CELLS, SIZES, LoopLSTM, same_start
+from helpers.corpus import load_corpus
+from helpers.models import CharRNN, CharTransformer
+from helpers.sampling import generate
+from helpers.training import evaluate, fit
+
 ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
-
-import numpy as np  # noqa: E402
-import torch  # noqa: E402
-from torch.nn import functional as F  # noqa: E402
-
-from benchmarks import reference  # noqa: E402
-from benchmarks.run import CELLS, SIZES, LoopLSTM, same_start  # noqa: E402
-from helpers.corpus import load_corpus  # noqa: E402
-from helpers.models import CharRNN, CharTransformer  # noqa: E402
-from helpers.sampling import generate  # noqa: E402
-from helpers.training import evaluate, fit  # noqa: E402
 
 RESULT = ROOT / "data" / "results" / "gpu.json"
 V = 61
@@ -268,7 +267,7 @@ def main(names, device="cuda", result=RESULT):
         print(f"{name}: {time.perf_counter() - started:.0f} s", flush=True)
         record = {
             "name": "gpu",
-            "command": "python benchmarks/gpu.py",
+            "command": "python -m benchmarks.gpu",
             "date": datetime.date.today().isoformat(),
             "machine": torch.cuda.get_device_name() if device == "cuda" else platform.machine(),
             "threads": 1,

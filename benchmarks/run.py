@@ -1,4 +1,4 @@
-"""What is timed, against what: `make bench`, or python benchmarks/run.py [PART ...].
+"""What is timed, against what: `make bench`, or python -m benchmarks.run [PART ...].
 
 A ratio is that of two things timed in turn (A B A B ...), on one thread; seven pairs or more,
 after one that is not counted. Stored are all seconds, the median of the pairs' ratios and
@@ -15,33 +15,19 @@ import sys
 import time
 from pathlib import Path
 
-os.environ.setdefault("OMP_NUM_THREADS", "1")
-os.environ.setdefault("CHARBOOK_DEVICE", "cpu")
+import numpy as np
+import torch
+from torch import nn
+from torch.profiler import ProfilerActivity, profile
+
+from benchmarks import reference, stages
+from helpers.corpus import disjoint_windows, load_corpus
+from helpers.models import CharRNN, CharTransformer
+from helpers.numpy_lstm import NumpyCharLSTM
+from helpers.sampling import generate
+from helpers.training import fit, train_step
+
 ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
-
-
-def as_installed(environment):
-    """An environment without what tells a library of products which instructions to use."""
-    choices = ("OPENBLAS_", "MKL_", "ONEDNN_", "ATEN_CPU_")
-    return {n: value for n, value in environment.items() if not n.startswith(choices)}
-
-
-if __name__ == "__main__":  # before the libraries are loaded, which is when they look
-    for name in set(os.environ) - set(as_installed(os.environ)):
-        del os.environ[name]
-
-import numpy as np  # noqa: E402
-import torch  # noqa: E402
-from torch import nn  # noqa: E402
-from torch.profiler import ProfilerActivity, profile  # noqa: E402
-
-from benchmarks import reference, stages  # noqa: E402
-from helpers.corpus import disjoint_windows, load_corpus  # noqa: E402
-from helpers.models import CharRNN, CharTransformer  # noqa: E402
-from helpers.numpy_lstm import NumpyCharLSTM  # noqa: E402
-from helpers.sampling import generate  # noqa: E402
-from helpers.training import fit, train_step  # noqa: E402
 
 RESULT = ROOT / "data" / "results" / "benchmarks.json"
 CELLS = ("rnn", "gru", "lstm")

@@ -12,7 +12,7 @@ from itertools import islice
 import numpy as np
 from tqdm import tqdm
 
-from .folded import fold
+from .fast.folded import fold
 from .models import evaluating, predict
 
 TOGETHER = 64  # texts written side by side; more are written after them
@@ -44,7 +44,7 @@ def generate(
     alone gives. ``temperature``, ``top_k``, ``top_p`` and ``min_p`` are those of
     ``next_distribution``.
 
-    A model that ``helpers.folded`` knows reads the prompts itself and is then copied, with
+    A model that ``helpers.fast.folded`` knows reads the prompts itself and is then copied, with
     the weights that it has now, into NumPy on the CPU, wherever it lives. ``fast=False``
     calls the model for each character instead, as is done with every other model: the same
     text, but for rounding (a draw that falls within 1e-6 of the line between two characters).

@@ -14,10 +14,10 @@ import torch
 from torch.nn import functional as F
 from tqdm import tqdm
 
-from . import kernels
+from .cli.processes import ALONE
 from .corpus import disjoint_windows
+from .fast import layers as kernels
 from .models import choose_device, detach, evaluating, predict
-from .processes import ALONE
 
 WINDOWS = ("disjoint", "random", "stream")
 NARROW = (np.uint8, np.uint16)  # types in which a large text waits on the disk
@@ -118,7 +118,7 @@ class Training:
     goes on bit for bit as if it had never stopped (on the same machine, with as many
     threads and processes).
 
-    processes : see ``helpers.processes``; each takes its share of the rows of every batch,
+    processes : see ``helpers.cli.processes``; each takes its share of the rows of every batch,
         the gradients are averaged, and all of them hold the same weights
     """
 

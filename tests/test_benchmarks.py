@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from benchmarks import reference, run, stages
+from benchmarks import as_installed, reference, run, stages
 from helpers.corpus import Vocabulary
 from helpers.models import CharTransformer
 from helpers.numpy_lstm import NumpyCharLSTM
@@ -92,14 +92,14 @@ def test_the_chapter_shows_the_stages_that_are_timed():
 
 
 def test_libraries_are_timed_as_installed_whatever_the_shell_asks_of_them():
-    assert run.as_installed({**run.AVX2, "OPENBLAS_L2_SIZE": "1", "PATH": "/"}) == {"PATH": "/"}
+    assert as_installed({**run.AVX2, "OPENBLAS_L2_SIZE": "1", "PATH": "/"}) == {"PATH": "/"}
     code = "import json, os, runpy, sys; sys.argv = ['run.py', 'none of them']\n"
     code += "printed, sys.stdout = sys.stdout, sys.stderr\n"
-    code += "try: runpy.run_path('benchmarks/run.py', run_name='__main__')\n"
+    code += "try: runpy.run_module('benchmarks.run', run_name='__main__')\n"
     code += "except KeyError: print(json.dumps(dict(os.environ)), file=printed)"
     left = run.elsewhere(code, OPENBLAS_CORETYPE="Haswell", CHARBOOK_DEVICE="cpu")
     assert "CHARBOOK_DEVICE" in left
-    assert left == run.as_installed(left)
+    assert left == as_installed(left)
 
 
 def test_the_product_of_onednn_is_the_product():

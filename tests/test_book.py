@@ -13,7 +13,7 @@ import yaml
 from bs4 import BeautifulSoup
 
 from conftest import tolerance
-from tools import stubs
+from tools.notebooks import stubs
 
 ROOT = Path(__file__).resolve().parent.parent
 NOTEBOOKS = sorted((ROOT / "chapters").glob("*.ipynb"))
@@ -179,7 +179,7 @@ def stale_glue(cells):
 
 @each_notebook
 def test_what_is_glued_is_what_the_cells_glue(path):
-    again = f"run `python tools/execute.py {path.relative_to(ROOT)}` again"
+    again = f"run `python -m tools.notebooks.execute {path.relative_to(ROOT)}` again"
     assert stale_glue(code_cells(path)) == [], again
 
 

@@ -11,10 +11,10 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from helpers import encoded
 from helpers.checkpoint import load, save
+from helpers.cli import encoded
+from helpers.cli.export import pack, unpack
 from helpers.corpus import RARE, Vocabulary, disjoint_windows, load_corpus
-from helpers.export import pack, unpack
 from helpers.models import CharRNN, CharTransformer, evaluating, predict
 from helpers.ngram import NGram
 from helpers.numpy_lstm import NumpyCharLSTM

@@ -38,7 +38,7 @@ globalThis.charbookEngine = (function factory() {
     return Float32Array.from(whole, (value, i) => value * scale[Math.floor(i / width)]);
   }
 
-  /* What helpers/export.py wrote -> Model. */
+  /* What helpers/cli/export.py wrote -> Model. */
   function load(file) {
     if (file?.format !== "character-by-character model" || file.version !== 1)
       throw new Error("this is not a model that this page can read");

@@ -503,7 +503,7 @@
       const named = { temperature: settings.temperature, top_k: settings.topK, top_p: settings.topP, seed: this.seed };
       const given = Object.entries(named).filter(([, value]) => value !== null);
       this.code.textContent =
-        "from helpers.export import read\nfrom helpers.sampling import generate\n\n" +
+        "from helpers.cli.export import read\nfrom helpers.sampling import generate\n\n" +
         'model, vocab, _ = read("extra/_static/playground/models/lstm.js")\n' +
         `text = generate(model, vocab, ${JSON.stringify(this.prompt)}, ${this.drawn},\n` +
         `                ${given.map(([name, value]) => `${name}=${value}`).join(", ")})\n` +

@@ -403,7 +403,7 @@
     _file({ script }) {
       const link = h("a", { href: URL.createObjectURL(new Blob([script], { type: "text/javascript" })), download: "trained-here.js" });
       link.click();
-      this.#tell("Saved as trained-here.js, which helpers.export.read reads.");
+      this.#tell("Saved as trained-here.js, which helpers.cli.export.read reads.");
     }
 
     _refused({ why }) {

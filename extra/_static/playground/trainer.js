@@ -541,7 +541,7 @@ globalThis.charbookTrainer = (function factory(engine) {
       };
     }
 
-    /* The same as a script like those of helpers/export.py, which its `read` reads. */
+    /* The same as a script like those of helpers/cli/export.py, which its `read` reads. */
     file() {
       const { config, updates, characters, weights } = this.network();
       const packed = Object.entries(weights).map(([name, values]) => {

@@ -1,0 +1,398 @@
+"""A training as a folder, which can be stopped at any moment and gone on with.
+
+    text.ids, text.json      the text, encoded once (``helpers.cli.encoded``)
+    checkpoint.json, weights-….safetensors, training-….safetensors
+                             model, vocabulary, settings; what the next update needs
+    metrics.jsonl            a line every ten updates; one with the held-out loss and a
+                             sample at each look
+
+A checkpoint is written at the start, at each look, at the end and when training is asked
+to stop. Whatever happens between two of them, the earlier one is whole, and going on from
+it gives bit for bit what an uninterrupted training gives.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import signal
+import sys
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import get_type_hints
+
+import numpy as np
+import torch
+from tqdm import tqdm
+
+from .. import checkpoint
+from ..checkpoint import CheckpointError
+from ..models import CharRNN, CharTransformer, count_parameters
+from ..sampling import generate
+from ..training import Training, evaluate, warm_up_and_decay
+from . import encoded
+from .processes import ALONE
+
+METRICS = "metrics.jsonl"
+OURS = (
+    checkpoint.DESCRIPTION, *(f"{part}-*.safetensors" for part in checkpoint.PARTS),
+    encoded.IDS, encoded.DESCRIPTION, METRICS, "*.part", "*.part2",
+)  # fmt: skip
+LOG_EVERY = 10  # updates
+LOOK_AT = 50_000  # characters of the held-out text, at most, whose loss a look measures
+SAMPLE = 200  # characters
+MOST_CHARACTERS = 2**16  # distinct ones; the largest writing systems use a fraction
+SCHEDULES = {"constant": None, "decay": warm_up_and_decay}
+OF_RNN, OF_TRANSFORMER = ("hidden_size",), ("num_heads", "context")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What is trained and how; ``None`` for a size is the model's own default."""
+
+    cell: str = "lstm"
+    embed_size: int | None = None
+    hidden_size: int | None = None
+    num_layers: int | None = None
+    num_heads: int | None = None
+    context: int | None = None
+    dropout: float = 0.0
+    steps: int = 2000
+    seq_len: int | None = None  # 50, or the Transformer's context where that is more
+    batch_size: int = 64
+    windows: str = "disjoint"
+    lr: float = 3e-3
+    clip: float | None = 5.0
+    schedule: str = "constant"
+    seed: int = 42
+    hold_out: float = 0.1
+    every: int = 500
+    prompt: str | None = None
+
+    def model(self, vocab_size):
+        """The untrained model, its weights fixed by the seed."""
+        transformer = self.cell == "transformer"
+        wrong = OF_RNN if transformer else OF_TRANSFORMER
+        if given := [name for name in wrong if getattr(self, name) is not None]:
+            raise ValueError(f"{', '.join(given)} is no size of the cell {self.cell!r}")
+        names = ("embed_size", "num_layers", *(OF_TRANSFORMER if transformer else OF_RNN))
+        sizes = {n: getattr(self, n) for n in names if getattr(self, n) is not None}
+        for name, value in sizes.items():
+            if value < 1:
+                raise ValueError(f"{name} must be at least 1, not {value}")
+        if not 0 <= self.dropout < 1:
+            raise ValueError(f"dropout must be at least 0 and below 1, not {self.dropout}")
+        torch.manual_seed(self.seed)
+        if transformer:
+            return CharTransformer(vocab_size, dropout=self.dropout, **sizes)
+        if self.dropout and sizes.get("num_layers", 1) == 1:
+            raise ValueError("dropout acts between layers: it needs num_layers of at least 2")
+        return CharRNN(vocab_size, cell=self.cell, dropout=self.dropout, **sizes)
+
+    def training(self, model, train_ids, processes):
+        """The training of a model of these settings, at its beginning."""
+        seq_len = self.seq_len
+        if seq_len is None:
+            seq_len = max(50, model.config.get("context", 0))
+        if not (math.isfinite(self.lr) and self.lr > 0):
+            raise ValueError(f"lr must be above 0, not {self.lr}")
+        if self.every < 1:
+            raise ValueError(f"every must be at least 1, not {self.every}")
+        return Training(
+            model, train_ids, steps=self.steps, seq_len=seq_len, batch_size=self.batch_size,
+            windows=self.windows, lr=self.lr, clip=self.clip, seed=self.seed,
+            device=processes.device, schedule=SCHEDULES[self.schedule], processes=processes,
+        )  # fmt: skip
+
+
+class Run:
+    """A training and the folder it lives in; made by ``begin`` or ``resume``."""
+
+    def __init__(self, folder, settings, text, training):
+        self.folder, self.settings, self.text, self.training = folder, settings, text, training
+        self.held_out = text.split(settings.hold_out)[1][:LOOK_AT]
+        self.vocab, self.model = text.vocab, training.model
+
+    def train(self, stop=False, say=print, bar=None):
+        """Make the updates that are left -> whether all are done.
+
+        stop : true when training shall save and come back after the update it is at
+        say : called with each line for the reader
+        bar : a progress bar, by default one on standard error where that is a terminal
+        """
+        training, first = self.training, self.training.processes.first
+        bar = progress_bar(training, first) if bar is None else bar
+        with training.own_randomness(), bar:
+            if training.done == 0:
+                self.save()
+            while not training.finished:
+                for _ in training.rest_of_epoch():
+                    due = training.done % self.settings.every == 0 or training.finished
+                    if first:
+                        self._show(bar)
+                        self._log()
+                        if due:
+                            self._look(say, bar)
+                    stopping = training.processes.any(stop)
+                    if due or stopping:
+                        self.save()
+                    if stopping and not training.finished:
+                        return False
+        return True
+
+    def save(self):
+        """Write the checkpoint. All processes take part, and the first one writes."""
+        tensors, numbers = self.training.state()
+        if self.training.processes.first:
+            checkpoint.save(
+                self.folder, self.model, self.vocab, tensors,
+                settings=asdict(self.settings), training=numbers,
+            )  # fmt: skip
+
+    def _log(self):
+        """Every ten updates, a line about them."""
+        training = self.training
+        if training.done % LOG_EVERY == 0:
+            history = training.history
+            self._write_line(
+                step=training.done,
+                loss=float(np.mean(history.step_loss[-LOG_EVERY:])),
+                grad_norm=float(np.mean(history.grad_norm[-LOG_EVERY:])),
+                lr=training.optimizer.param_groups[0]["lr"],
+                seconds=round(history.seconds, 3),
+            )
+
+    def _look(self, say, bar):
+        """Measure the held-out loss, write a sample, and tell."""
+        training, history = self.training, self.training.history
+        since = (training.done - 1) // self.settings.every * self.settings.every
+        line = {"step": training.done, "train_loss": float(np.mean(history.step_loss[since:]))}
+        words = f"update {training.done} of {training.total}: loss {line['train_loss']:.3f}"
+        if len(self.held_out) > 1:
+            loss = evaluate(self.model, self.held_out, progress=False)
+            history.val_loss.append(loss)
+            line |= {"held_out_loss": loss} | per_character(loss)
+            words += f", held out {loss:.3f} (perplexity {line['perplexity']:.2f})"
+        line["sample"] = self._sample()
+        self._write_line(**line, seconds=round(history.seconds, 3))
+        bar.clear()
+        say(f"{words}, {speed(training):,.0f} characters/s")
+        for part in line["sample"].strip().splitlines()[:3]:
+            say(f"    | {part[:90]}")
+
+    def _sample(self):
+        training, prompt = self.training, self.settings.prompt
+        if prompt is None:
+            prompt = default_prompt(self.vocab)
+        seed = self.settings.seed + training.done  # each sample another one
+        return generate(self.model, self.vocab, prompt, SAMPLE, temperature=0.8, seed=seed)
+
+    def _write_line(self, **values):
+        with open(self.folder / METRICS, "a", encoding="utf-8") as file:
+            file.write(json.dumps(values) + "\n")
+
+    def _show(self, bar):
+        if bar.disable:
+            return
+        recent = float(np.mean(self.training.history.step_loss[-50:]))
+        rate = (bar.format_dict["rate"] or 0) * self.training.batch_size * self.training.seq_len
+        bar.set_postfix_str(
+            f"loss {recent:.3f}, perplexity {math.exp(min(recent, 99)):.2f}, "
+            f"{rate:,.0f} characters/s",
+            refresh=False,
+        )
+        bar.update()
+
+
+def begin(folder, sources, settings, rare=0, overwrite=False, processes=ALONE, progress=None):
+    """Encode texts (what ``find_texts`` gives) into a new run folder -> Run, before its start.
+
+    Raises ValueError where the folder holds something already, unless it is a run and
+    ``overwrite`` is set; for a text too short, or of too many distinct characters; for
+    settings that cannot be.
+    """
+    folder = Path(folder)
+    if processes.first:
+        _check_free(folder, overwrite)
+        settings.model(2)  # refuses impossible sizes before the text is read
+        encoded.encode_texts(sources, folder, rare, progress)
+        for pattern in (checkpoint.DESCRIPTION, METRICS):
+            for old in folder.glob(pattern):
+                old.unlink()
+    processes.wait()
+    text = encoded.open_encoded(folder)
+    if len(text.vocab) > MOST_CHARACTERS:
+        raise ValueError(
+            f"the text has {len(text.vocab):,} distinct characters, and each guess would be a "
+            f"number for every one of them; more than {MOST_CHARACTERS:,} are not taken. Let "
+            "those that occur a few times only be one symbol: --rare 5"
+        )
+    settings = _with_prompt(settings, text.vocab)
+    train_ids, _ = text.split(settings.hold_out)
+    training = settings.training(settings.model(len(text.vocab)), train_ids, processes)
+    return Run(folder, settings, text, training)
+
+
+def resume(folder, steps=None, processes=ALONE):
+    """The run in a folder, at its last checkpoint; ``steps`` lengthens (or shortens) it.
+
+    Raises FileNotFoundError where there is none, CheckpointError where it cannot be
+    trusted, ValueError where it cannot be gone on with here.
+    """
+    folder = Path(folder)
+    model, vocab, stored = checkpoint.load(folder)
+    settings = settings_of(folder, stored)
+    text = encoded.open_encoded(folder, check=processes.first)
+    if text.vocab != vocab:
+        raise CheckpointError(
+            f"{folder / encoded.IDS} has another vocabulary than the checkpoint beside it: "
+            "they are of different runs"
+        )
+    if steps is not None and steps != settings.steps:
+        if settings.schedule != "constant":
+            raise ValueError(
+                f"this run's learning rate falls to zero at update {settings.steps}, so that it "
+                "cannot be given another number of updates; train anew with --steps"
+            )
+        settings = Settings(**asdict(settings) | {"steps": steps})
+    train_ids, _ = text.split(settings.hold_out)
+    training = settings.training(model, train_ids, processes)
+    try:
+        training.restore(checkpoint.load_tensors(folder), stored["training"])
+    except (KeyError, TypeError, AttributeError) as error:
+        raise CheckpointError(f"{folder} lacks part of its training: {error}") from error
+    if steps is not None and steps < training.done:
+        raise ValueError(f"{folder} is at update {training.done} already, which is beyond {steps}")
+    if processes.first:
+        _cut_metrics(folder / METRICS, training.done)
+    return Run(folder, settings, text, training)
+
+
+def settings_of(folder, stored):
+    """The Settings in a checkpoint's training state."""
+    try:
+        kinds = get_type_hints(Settings)
+        settings = Settings(**{k: v for k, v in stored["settings"].items() if k in kinds})
+    except (KeyError, TypeError, AttributeError):
+        raise CheckpointError(
+            f"{folder} holds a model, but was not made by `python -m helpers train`, and cannot "
+            "be gone on with"
+        ) from None
+    for name, kind in kinds.items():
+        value = getattr(settings, name)
+        whole_for_real = type(value) is int and isinstance(0.5, kind)
+        if not (isinstance(value, kind) or whole_for_real):
+            raise CheckpointError(f"{folder} was edited: its setting {name} is {value!r}")
+    return settings
+
+
+def describe(run):
+    """One line on what is trained on what."""
+    text, model = run.text, run.model
+    mapped = f" ({text.mapped:,} of them rare, as one symbol)" if text.mapped else ""
+    return (
+        f"{len(text.ids):,} characters{mapped}, {len(text.vocab)} distinct; "
+        f"{run.settings.cell} with {count_parameters(model):,} parameters on {run.training.device}"
+    )
+
+
+def per_character(loss):
+    """A loss in nats as perplexity and bits."""
+    return {"perplexity": math.exp(min(loss, 700)), "bits": loss / math.log(2)}
+
+
+def default_prompt(vocab):
+    """A line end where the vocabulary has one, else its first character."""
+    return "\n" if "\n" in vocab else vocab.chars[0]
+
+
+def speed(training):
+    """Characters a second, over all updates; evaluation and sampling not counted."""
+    done = training.done * training.batch_size * training.seq_len
+    return done / max(training.history.seconds, 1e-9)
+
+
+def progress_bar(training, first=True):
+    """A bar on standard error, where that is a terminal."""
+    shown = first and sys.stderr.isatty()
+    quiet = {} if shown else {"disable": True}
+    return tqdm(
+        total=training.total, initial=training.done, dynamic_ncols=True, leave=False,
+        bar_format="{percentage:3.0f}%|{bar:12}| {n_fmt}/{total_fmt} [{elapsed}<{remaining}] "
+        "{postfix}", **quiet,
+    )  # fmt: skip
+
+
+class Stop:
+    """True once Ctrl-C or a request to end (SIGTERM) has come, while the context lasts.
+
+    The second Ctrl-C does what it always does.
+    """
+
+    def __init__(self):
+        self.signal = None
+        self._before = {}
+
+    def __bool__(self):
+        return self.signal is not None
+
+    def __enter__(self):
+        for number in (signal.SIGINT, signal.SIGTERM):
+            self._before[number] = signal.signal(number, self._ask)
+        return self
+
+    def __exit__(self, *error):
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    def _ask(self, number, frame):
+        self.signal = number
+        signal.signal(number, self._before[number])
+
+
+def _check_free(folder, overwrite):
+    """Refuse to write over a run, or into a folder with other things in it."""
+    if folder.exists() and not folder.is_dir():
+        raise ValueError(f"{folder} is a file; --out must name a folder")
+    if not folder.exists():
+        return
+    if (folder / checkpoint.DESCRIPTION).exists():
+        if not overwrite:
+            raise ValueError(
+                f"{folder} holds a run already. To go on with it: --resume {folder}; to replace "
+                "it: --overwrite; or choose another folder with --out"
+            )
+        return
+    ours = {path for pattern in OURS for path in folder.glob(pattern)}
+    if other := sorted(set(folder.iterdir()) - ours):
+        raise ValueError(
+            f"{folder} is not empty and holds no run (it has {other[0].name!r}): choose a new "
+            "folder with --out"
+        )
+
+
+def _with_prompt(settings, vocab):
+    """Refuse a prompt for samples that the model cannot read."""
+    if settings.prompt is not None:
+        if not settings.prompt:
+            raise ValueError("the prompt is empty: leave --prompt out, or give some characters")
+        vocab.encode(settings.prompt)
+    return settings
+
+
+def _cut_metrics(path, done):
+    """Drop the lines of updates after the checkpoint, which will be made again."""
+    if not path.is_file():
+        return
+    kept = []
+    for line in path.read_bytes().splitlines(keepends=True):
+        try:
+            if json.loads(line)["step"] > done:
+                break
+        except (ValueError, KeyError, TypeError, RecursionError):
+            break  # cut short by a crash
+        kept.append(line)
+    part = path.with_name(f"{path.name}.part")
+    part.write_bytes(b"".join(kept))
+    os.replace(part, path)

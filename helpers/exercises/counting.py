@@ -1,0 +1,151 @@
+"""Checks of the chapter *Counting before learning*."""
+
+import math
+from collections import Counter, defaultdict
+
+import numpy as np
+
+from helpers.exercises.judging import NotRight, as_array, call, choice, compare, number, register
+
+
+@register("two-spaces", wants="value")
+def two_spaces(answer):
+    if not isinstance(answer, (tuple, list)) or len(answer) != 3:
+        raise NotRight("three words are expected")
+    ways = ("rises", "falls")
+    why = {"rises": "are the characters that come in addition dearer than the average one?"}
+    choice(answer[0], "falls", ways, why, "the loss per character")
+    why = {"rises": "it is the exponential of the loss"}
+    choice(answer[1], "falls", ways, why, "the perplexity")
+    why = {"falls": "is there any character whose surprise gets smaller?"}
+    choice(answer[2], "rises", ways, why, "the total")
+
+
+@register("two-spaces-price", wants="value")
+def two_spaces_price(answer):
+    slips = {
+        "that is what the second space costs; what of the character after it?": math.log(2),
+        "a space that is certain costs nothing; is it certain?": 0,
+        "how often is a space followed by a space now?": math.log(3),
+    }
+    number(answer, 2 * math.log(2), slips, rtol=5e-3, name="the price of a space")
+
+
+@register("read-backwards", wants="value")
+def read_backwards(answer):
+    if not isinstance(answer, (tuple, list)) or len(answer) != 3:
+        raise NotRight("three words are expected")
+    why = {"no": "which counts stand under the logarithm, and over what do their sums go?"}
+    choice(answer[0], "yes", ("yes", "no"), why, "order 3")
+    why = {"no": "did the argument use that the text is the counted one?"}
+    choice(answer[1], "yes", ("yes", "no"), why, "text that was not counted")
+    why = {"yes": "what are k and the shorter context, read backwards?"}
+    choice(answer[2], "no", ("yes", "no"), why, "Witten-Bell")
+
+
+def followers(text, length):
+    table = defaultdict(Counter)
+    for i in range(length, len(text)):
+        table[text[i - length : i]][text[i]] += 1
+    return table
+
+
+@register("fall-back")
+def fall_back(answer):
+    """fall_back(tables, context, char, m, size) -> a probability; m where Witten-Bell has k."""
+    rng = np.random.default_rng()
+    text = "".join(rng.choice(list("aaabbcd"), 60))
+    tables = [followers(text, length) for length in range(4)]
+    sizes = [len(table) for table in tables]
+    contexts = ["", *(text[i : i + k] for k in (1, 2, 3) for i in (3, 17, 30)), "dcz", "za"]
+    for m in (1.0, 3.5):
+        for context in contexts:
+            rows = [fallen_back(tables, context, char, m, 6) for char in "abcdef"]
+            for char, (right, slips) in zip("abcdef", rows, strict=True):
+                got = call(answer, tables, context, char, m, 6)
+                compare(got, right, f"with m = {m:.3g} the probability after {context!r}", slips)
+    if [len(table) for table in tables] != sizes:
+        raise NotRight("it enters new contexts into the tables: look them up with get")
+
+
+def fallen_back(tables, context, char, m, size):
+    """The probability by the rule, and by some mistakes."""
+    p = witten_bell = 1 / size
+    only_longest = adding = None
+    for length in range(len(context) + 1):
+        seen = tables[length].get(context[len(context) - length :])
+        if seen:
+            n = seen.total()
+            p = (seen[char] + m * p) / (n + m)
+            witten_bell = (seen[char] + len(seen) * witten_bell) / (n + len(seen))
+            only_longest = seen[char] / n
+            adding = (seen[char] + m / size) / (n + m)
+    return p, {
+        "that is Witten-Bell's own rule, with k": witten_bell,
+        "what of the shorter contexts?": only_longest,
+        "it falls back on the even guess, and not on the shorter context": adding,
+    }
+
+
+@register("leak-probability", wants="value")
+def leak_probability(answer):
+    slips = {
+        "that is the probability for one window; in how many does a character lie?": 1,
+        "the exponent is asked for, without its sign": -50,
+        "it lies in all windows that begin at most T - 1 places before it, or at it": 51,
+    }
+    number(answer, 50, slips, rtol=1e-6, name="the exponent")
+
+
+@register("split-then-slide")
+def split_then_slide(answer):
+    """split_then_slide(ids (N,), T) -> sliding windows (n, T) of nine tenths and of the rest."""
+    for _ in range(3):
+        N, T = (int(n) for n in np.random.default_rng().integers((60, 3), (120, 6)))
+        got = call(answer, np.arange(N), T)  # ids that tell their place
+        if not isinstance(got, (tuple, list)) or len(got) != 2:
+            raise NotRight("two tables of windows are expected: to count, and held out")
+        rest, held_out = (as_array(part, "a table of windows") for part in got)
+        for part in (rest, held_out):
+            if part.ndim != 2 or part.shape[1] != T:
+                raise NotRight(f"windows of the shape (n, {T}) are expected, not {part.shape}")
+            if not (np.diff(part, axis=1) == 1).all():
+                raise NotRight("a window is no stretch of the text")
+        if set(rest.ravel()) & set(held_out.ravel()):
+            raise NotRight("it leaks: some characters stand on both sides")
+        if held_out.size and rest.size and held_out.min() < rest.max():
+            raise NotRight("the held-out part is the last tenth, in one piece")
+        border = int(0.9 * N)
+        for part, size, name in ((rest, border, "first"), (held_out, N - border, "second")):
+            if abs(len(part) - (size - T + 1)) > 1:
+                few = len(part) < size - T + 1
+                raise NotRight(
+                    f"the {name} table has too {'few' if few else 'many'} windows: "
+                    "one begins at each place, and a tenth of the text is held out"
+                )
+
+
+@register("word-perplexity")
+def word_perplexity(answer):
+    """word_perplexity(perplexity, characters, words) -> perplexity per word."""
+    for _ in range(4):
+        rng = np.random.default_rng()
+        words = int(rng.integers(50, 400))
+        characters = int(words * rng.uniform(3, 7))
+        perplexity = float(rng.uniform(2, 9))
+        ratio = characters / words
+        slips = {
+            "losses are multiplied by that; a perplexity is not a loss": perplexity * ratio,
+            "the ratio is turned round": perplexity ** (1 / ratio),
+            "that is the loss per word": math.log(perplexity) * ratio,
+            "that is the perplexity of the whole text": perplexity ** min(characters, 300),
+            "the ratio is an exponent of the perplexity, not of e": math.exp(ratio),
+        }
+        got = call(answer, perplexity, characters, words)
+        compare(got, perplexity**ratio, "the perplexity per word", slips)
+
+
+@register("which-is-better", wants="value")
+def which_is_better(answer):
+    why = {"characters": "compare both per word, or both per character"}
+    choice(answer, "words", ("words", "characters"), why, "the better one")

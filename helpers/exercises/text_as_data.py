@@ -1,0 +1,185 @@
+"""Checks of the chapter *Text as data*."""
+
+import unicodedata
+
+import numpy as np
+
+from helpers.exercises.judging import (
+    NotRight,
+    as_array,
+    call,
+    compare,
+    number,
+    random_sizes,
+    register,
+    same_text,
+)
+
+
+def parts(answer, count):
+    """An answer of several parts, or NotRight."""
+    if not isinstance(answer, (tuple, list)) or len(answer) != count:
+        raise NotRight(f"{count} answers are expected")
+    return answer
+
+
+@register("mississippi", wants="value")
+def mississippi(answer):
+    letters, ids = parts(answer, 2)
+    letters = "".join(letters)
+    if len(letters) != len(set(letters)):
+        raise NotRight("the vocabulary has a character twice: only the distinct ones are listed")
+    if sorted(letters) == sorted("imps") and letters != "imps":
+        raise NotRight("the vocabulary is not in alphabetical order")
+    same_text(letters, "imps", "the vocabulary")
+    right = ["imps".index(c) for c in "mississippi"]
+    slips = {"ids are counted from 0": [i + 1 for i in right]}
+    compare(ids, np.array(right), "the row of ids", slips)
+
+
+@register("mississippi-windows", wants="value")
+def mississippi_windows(answer):
+    reads, says, sliding = parts(answer, 3)
+    for got, first, name in ((reads, 0, "what is read"), (says, 1, "what should be said")):
+        right = ["mississippi"[i + first : i + first + 3] for i in (0, 3, 6)]
+        got = ["".join(row) for row in got]
+        if len(got) > 3:
+            raise NotRight(f"{name}: one window too many: each needs a target for its last")
+        if len(got) < 3:
+            raise NotRight(f"{name}: there are more windows than that")
+        if first and got == ["mis", "sis", "sip"]:
+            raise NotRight(f"{name}: the targets are shifted by one place")
+        for i, row in enumerate(got):
+            same_text(row, right[i], f"{name}, window {i}")
+    slips = {"does the last window have a target for its last character?": 9}
+    number(sliding, 8, slips, name="the number of sliding windows")
+
+
+@register("stride-windows")
+def stride_windows(answer):
+    """count_windows(N, T, s) -> windows at 0, s, 2s, ... whose last character has a target."""
+    tries = [(50, 5, 5), (51, 5, 5), (52, 5, 1), (8, 8, 3), (9, 8, 3)]
+    tries += [tuple(np.random.default_rng().integers((20, 2, 1), (90, 12, 9))) for _ in range(60)]
+    for N, T, s in (tuple(map(int, sizes)) for sizes in tries):
+        right = len(range(0, N - T, s))
+        slips = {
+            "the last character of a window needs a target": len(range(0, N - T + 1, s)),
+            "what if s is not T?": (N - 1) // T,
+        }
+        compare(call(answer, N, T, s), right, f"the number for N={N}, T={T}, s={s}", slips)
+
+
+@register("stride-targets")
+def stride_targets(answer):
+    """times_target(T, s) -> the least and the largest number of times, far from the ends."""
+    for T in range(2, 14):
+        for s in range(1, T + 1):
+            times = np.zeros(6 * T, dtype=int)
+            for start in range(0, 5 * T, s):
+                times[start + 1 : start + T + 1] += 1
+            inside = times[2 * T : 4 * T]
+            right = (int(inside.min()), int(inside.max()))
+            slips = (
+                {"what if s does not divide T?": (None, right[0])} if len(set(right)) > 1 else {}
+            )
+            names = (f"the least for T={T}, s={s}", f"the largest for T={T}, s={s}")
+            compare(call(answer, T, s), right, names, slips)
+
+
+@register("stand-in", wants="class")
+def stand_in(answer):
+    """A class made from a text, with encode (unknown -> one extra id) and decode (-> U+FFFD)."""
+    rng = np.random.default_rng()
+    for _ in range(3):
+        letters = rng.permutation(list("abcdefghijklmnop\n ,:"))
+        known, strange = "".join(letters[:12]), "".join(letters[12:])
+        vocabulary = call(answer, "".join(rng.choice(list(known), 60)) + known)
+        ids = as_array(call(vocabulary.encode, known), "what encode gives").tolist()
+        if len(ids) != len(known):
+            raise NotRight("encode has to give one id for each character")
+        if len(set(ids)) != len(known):
+            raise NotRight("two known characters share an id")
+        other = as_array(call(vocabulary.encode, strange), "what encode gives").tolist()
+        if len(other) != len(strange):
+            raise NotRight(
+                "encode has to give one id for each unknown character too: none is left out"
+            )
+        if len(set(other)) != 1:
+            raise NotRight("unknown characters have different ids")
+        if set(other) & set(ids):
+            raise NotRight("the id of the unknown is also that of a known character")
+        mixed = "".join(rng.choice(letters, 40))
+        wanted = "".join(c if c in known else "\ufffd" for c in mixed)
+        back = call(vocabulary.decode, call(vocabulary.encode, mixed))
+        same_text(back, wanted, "the text after encode and decode")
+
+
+@register("windows-in-order")
+def windows_in_order(answer):
+    """in_order(x, y) -> whether the rows are stretches of text, y one place further on."""
+    for _ in range(4):
+        n, T = random_sizes(2, low=4, high=12)
+        ids = np.random.default_rng().integers(60, size=n * T + 1)
+        right = ids[:-1].reshape(n, T), ids[1:].reshape(n, T)
+        jumping = ids[:-1].reshape(T, n).T, ids[1:].reshape(T, n).T
+        shuffled = right[0].copy(), right[1].copy()
+        shuffled[0][-1, -2:] = (shuffled[0][-1, -2:] + 1) % 60
+        cases = {
+            "it rejects windows that are as they should be": (*right, True),
+            "it does not see the colleague's mistake": (*jumping, False),
+            "it does not see that the targets are not shifted": (right[0], right[0], False),
+            "it does not see that the targets come before": (right[1], right[0], False),
+            "it looks at the first row alone, or misses a single wrong place": (*shuffled, False),
+        }
+        for mistake, (x, y, wanted) in cases.items():
+            said = as_array(call(answer, x, y), "the answer")
+            if said.size != 1:
+                raise NotRight("one answer for all windows is expected, True or False")
+            if bool(said.reshape(-1)[0]) != wanted:
+                raise NotRight(mistake)
+
+
+@register("midword")
+def midword(answer):
+    """midword(text, T) -> share of disjoint windows whose first two characters are letters."""
+    rng = np.random.default_rng()
+    for _ in range(9):
+        T, N = int(rng.integers(2, 9)), int(rng.integers(300, 400))
+        text = "".join(rng.choice(list("abcdefgHI  ,\n'"), size=N))
+        inside = [text[i].isalpha() and text[i + 1].isalpha() for i in range(N - 1)]
+        starts = list(range(0, (N - 1) // T * T, T))
+        first = [text[i].isalpha() for i in starts]
+        target = [text[i + 1].isalpha() for i in starts]
+        slips = {
+            "only the character that is read is looked at": np.mean(first),
+            "only the target is looked at": np.mean(target),
+            "all pairs of neighbours are counted, not the windows' first": np.mean(inside),
+            "a number of windows is given, not a share": sum(inside[i] for i in starts),
+        }
+        if len({float(wrong) for wrong in slips.values()}) < len(slips):
+            continue  # two mistakes that would look the same on this text
+        compare(call(answer, text, T), np.mean([inside[i] for i in starts]), "the share", slips)
+
+
+@register("tidy")
+def tidy(answer):
+    """tidy(text) -> the text in Unicode's form NFC."""
+    rng = np.random.default_rng()
+    text = "".join(rng.choice([*"aeoucnx", "e\u0301", "o\u0302", "n\u0303", "\u00e9"], 40))
+    text += "e\u0301 \u00bd \ufb01 \u00b2"
+    got = call(answer, text)
+    for form, mistake in {
+        "NFD": "it takes letters and accents apart",
+        "NFKC": "it changes characters that should stay, such as the half",
+        "NFKD": "it takes letters apart, and changes characters that should stay",
+    }.items():
+        if got == unicodedata.normalize(form, text):
+            raise NotRight(mistake)
+    right = unicodedata.normalize("NFC", text)
+    if isinstance(got, str) and len(got) < len(right):
+        raise NotRight("characters are lost")
+    if got == text:
+        raise NotRight("letters and accents are still apart")
+    if isinstance(got, str) and not set(got) & set("\u00e9\u00f4\u00f1"):
+        raise NotRight("the accents are lost")
+    same_text(got, right, "the tidy text")

@@ -1,0 +1,166 @@
+"""Checks of the chapter *A vanilla RNN*."""
+
+import math
+
+import numpy as np
+import torch
+
+from helpers.exercises.judging import (
+    NotRight,
+    as_array,
+    call,
+    choice,
+    compare,
+    normal,
+    number,
+    random_sizes,
+    register,
+)
+from helpers.models import CharRNN
+
+
+@register("rnn-parameters", wants="value")
+def rnn_parameters(answer):
+    """V = 61, E = 32, H = 256, with PyTorch's two biases."""
+    V, E, H = 61, 32, 256
+    embedding, layer, output = V * E, H * (E + H + 2), V * (H + 1)
+    right = embedding + layer + output
+    slips = {
+        "the layer has two biases": right - H,
+        "do the biases of the layer count?": right - 2 * H,
+        "does the bias of the output layer count?": right - V,
+        "does the embedding count?": right - embedding,
+        "that is the number for a state of 128": V * E + 128 * (E + 130) + V * 129,
+    }
+    number(answer, right, slips, rtol=1e-9, name="the number of parameters")
+
+
+@register("first-loss-scaled", wants="value")
+def first_loss_scaled(answer):
+    """What becomes of an untrained model's loss with logits times ten, and times zero."""
+    if not isinstance(answer, (tuple, list)) or len(answer) != 2:
+        raise NotRight("two answers are expected: a word and a number")
+    why = {
+        "lower": "what does it cost to be sure and wrong?",
+        "the same": "multiplying changes how uneven the guess is",
+    }
+    choice(answer[0], "higher", ("lower", "the same", "higher"), why, "with logits times ten")
+    number(answer[1], math.log(61), {"that is a perplexity": 61}, name="the loss with zeros")
+
+
+@register("rnn-cell")
+def rnn_cell(answer):
+    """rnn_cell(x (B, E), h (B, H), W_xh (H, E), W_hh (H, H), b_h (H,)) -> new state (B, H)."""
+    for _ in range(3):
+        B, E, H = random_sizes(3)
+        x, h, W_xh, W_hh, b_h = normal(B, E), normal(B, H), normal(H, E), normal(H, H), normal(H)
+        W_xh, W_hh = W_xh / 2, W_hh / 2
+        from_x, from_h = x @ W_xh.T, h @ W_hh.T
+        slips = {
+            "is tanh missing?": from_x + from_h + b_h,
+            "does the old state take part?": np.tanh(from_x + b_h),
+            "does the bias take part?": np.tanh(from_x + from_h),
+            "is the recurrent matrix turned the right way?": np.tanh(from_x + h @ W_hh + b_h),
+            "the old state has to go through its matrix": np.tanh(from_x + h + b_h),
+        }
+        got = call(answer, x, h, W_xh, W_hh, b_h)
+        compare(got, np.tanh(from_x + from_h + b_h), "the new state", slips)
+
+
+def run_layer(x, h, W_xh, W_hh, b_h):
+    """The states (B, T, H) of a recurrent layer over x (B, T, E)."""
+    states = []
+    for t in range(x.shape[1]):
+        h = np.tanh(x[:, t] @ W_xh.T + h @ W_hh.T + b_h)
+        states.append(h)
+    return np.stack(states, axis=1)
+
+
+@register("rnn-layer")
+def rnn_layer(answer):
+    """rnn_layer(x (B, T, E), h_0 (B, H), the same weights) -> states (B, T, H), last (B, H)."""
+    for _ in range(3):
+        B, T, E, H = random_sizes(4, low=3)
+        x, h_0 = normal(B, T, E), normal(B, H)
+        weights = normal(H, E, scale=0.5), normal(H, H, scale=0.4), normal(H)
+        states = run_layer(x, h_0, *weights)
+        from_zero = run_layer(x, 0 * h_0, *weights)
+        backwards = run_layer(x[:, ::-1], h_0, *weights)
+        late = np.concatenate([h_0[:, None], states[:, :-1]], axis=1)
+        slips = {
+            "does it begin with the state that is given?": (from_zero, from_zero[:, -1]),
+            "is the text read from its first character on?": (backwards, backwards[:, -1]),
+            "off by one: these are the states before each character": (late, late[:, -1]),
+            "that is the state after the first character": (None, states[:, 0]),
+            "that is the first state": (None, h_0),
+        }
+        got = call(answer, x, h_0, *weights)
+        compare(got, (states, states[:, -1]), ("the states", "the last state"), slips)
+
+
+@register("two-biases", wants="value")
+def two_biases(answer):
+    """How far the sum of two biases moves, plainly and under Adam; one with twice the gradient."""
+    if not isinstance(answer, (tuple, list)) or len(answer) != 3:
+        raise NotRight("three numbers are expected")
+    one = {"so far moves each of the two; their sum is asked for": 1}
+    number(answer[0], 2, one, name="plain descent")
+    shrunk = {"what do the divisors make of the first step?": 0.2}
+    number(answer[1], 2, one | shrunk, name="Adam, two biases")
+    doubled = {"Adam divides by the size of the gradient, doubled or not": 2}
+    number(answer[2], 1, doubled, name="Adam, one bias with twice the gradient")
+
+
+@register("stuck-loss")
+def stuck_loss(answer):
+    """train_mended(model, x, y, updates) -> losses, on a batch that can be learned by heart."""
+    V, updates = 6, 60
+    x = torch.randint(V, (4, 5), generator=torch.Generator().manual_seed(1))
+    y = x.roll(-1, dims=1)
+    with torch.random.fork_rng(devices=[]):
+        model = CharRNN(V, embed_size=16, hidden_size=64)
+    before = [weight.detach().clone() for weight in model.parameters()]
+    losses = call(answer, model, x, y, updates)
+    losses = as_array(losses, "the list of losses")
+    if losses.shape != (updates,):
+        raise NotRight(f"a list of {updates} losses is expected, one for each update")
+    if all(torch.equal(a, b) for a, b in zip(before, model.parameters(), strict=True)):
+        raise NotRight("the weights of the model that it is given do not move")
+    if abs(losses[0] - math.log(V)) > 0.8:
+        raise NotRight("the first loss is far from log V: is it a mean, in nats, over all targets?")
+    if losses[-1] > losses[0] + 0.1:
+        raise NotRight("the loss rises")
+    floor = math.log(math.e + V - 1) - 1
+    if losses[-1] > 0.9 * floor:
+        raise NotRight(
+            "the loss still gets stuck: how large can the probability of the right character "
+            "become in it?"
+        )
+
+
+@register("unit-for-label")
+def unit_for_label(answer):
+    """unit_for(states (T, H), label (T,)) -> index of the unit that goes with the label most."""
+    for sign in (1, -1, 1, -1):
+        H = random_sizes(1, low=5, high=12)[0]
+        T, rng = 400, np.random.default_rng()
+        right, loud, steady, other = (int(i) for i in rng.permutation(H)[:4])
+        label = (rng.random(T) < 0.2).astype(float)
+        states = normal(T, H, scale=0.2)
+        states[:, right] += sign * 0.4 * label + 1
+        states[:, other] -= sign * 0.15 * label  # weaker, and of the other sign
+        states[:, loud] = 3 * normal(T) + 1.0 * label  # a larger product, a smaller correlation
+        states[:, steady] += 5  # a large mean
+        got = call(answer, states, label)
+        if np.size(got) != 1:
+            raise NotRight(f"one unit is expected, and this gives {np.size(got)} numbers")
+        got = int(np.asarray(got).reshape(-1)[0])
+        if got == loud:
+            raise NotRight("it takes a unit whose numbers are large: divide by the spread")
+        if got == steady:
+            raise NotRight("it takes a unit whose mean is large: subtract the mean")
+        if got != right:
+            raise NotRight(
+                "it takes the wrong unit where the correlation is "
+                + ("negative: the sign does not matter" if sign < 0 else "positive")
+            )

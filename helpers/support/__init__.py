@@ -1,0 +1,1 @@
+"""What every floor leans on: arguments checked, files written whole, progress shown."""

@@ -1,0 +1,38 @@
+"""The command line in a test: one command, what it said, and a run folder to be spoilt."""
+
+import json
+
+from typer.testing import CliRunner
+
+from helpers.cli.app import app
+
+SMALL = ["--hidden-size", "6", "--embed-size", "5", "--seq-len", "12", "--batch-size", "6"]
+
+
+def helpers(*arguments, stdin=None):
+    """One command -> exit code, standard output, standard error."""
+    result = CliRunner().invoke(app, [str(a) for a in arguments], input=stdin)
+    if result.exception and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    return result.exit_code, result.stdout, result.stderr
+
+
+def edit(folder, file="checkpoint.json", **changes):
+    path = folder / file
+    path.write_text(json.dumps(json.loads(path.read_text()) | changes))
+
+
+def only(folder, pattern):
+    (path,) = folder.glob(pattern)
+    return path
+
+
+def line_of_error(found):
+    """The one line of an error, without its label."""
+    code, out, err = found
+    assert out == ""
+    assert "Traceback" not in err
+    lines = err.strip().splitlines()
+    assert lines[-1].lower().startswith("error: "), err
+    assert len(lines) == 1 or lines[0].startswith("Usage: "), err
+    return code, lines[-1][len("error: ") :]

@@ -1,0 +1,143 @@
+"""Cases for the checks of *Your own text*."""
+
+import itertools
+import math
+
+import numpy as np
+import torch
+
+from tests.exercises.cases import Case
+
+
+def by_counting(characters, V, E=32):
+    for H in itertools.count():
+        if characters < V * E + 4 * (H + 1) * (E + H + 3) + (H + 2) * V:
+            return H
+
+
+def by_root(characters, V, E=32, biases=2, embedding=True, up=0):
+    b, c = 4 * (E + biases) + V, V + V * E * embedding - characters
+    return max(0, math.floor((math.sqrt(max(0, b * b - 16 * c)) - b) / 8) + up)
+
+
+def kept_by_slices(losses, patience):
+    """The same by looking back from each look."""
+    losses = [float(loss) for loss in losses]
+    for end in range(1, len(losses) + 1):
+        if end - 1 - losses[:end].index(min(losses[:end])) >= patience:
+            return min(losses[:end])
+    return min(losses)
+
+
+def kept_with(slack=0, equal=False):
+    def kept(losses, patience):
+        lowest, waiting = math.inf, 0
+        for loss in losses:
+            better = loss <= lowest if equal else loss < lowest
+            lowest, waiting = (loss, 0) if better else (lowest, waiting + 1)
+            if waiting == patience + slack:
+                break
+        return lowest
+
+    return kept
+
+
+def last_one(losses, patience):
+    lowest, waiting = math.inf, 0
+    for loss in losses:
+        lowest, waiting = (loss, 0) if loss < lowest else (lowest, waiting + 1)
+        if waiting == patience:
+            return loss
+    return losses[-1]
+
+
+def good_by_loop(losses):
+    losses = [[float(x) for x in row] for row in losses]
+    means = [sum(column) / len(column) for column in zip(*losses, strict=True)]
+    best = [row[means.index(min(means))] for row in losses]
+    limit = min(means) + max(best) - min(best)
+    return next(i for i, mean in enumerate(means) if mean <= limit)
+
+
+def good_with(spread):
+    def good(losses):
+        losses = np.asarray(losses)
+        mean = losses.mean(axis=0)
+        return int(np.argmax(mean <= mean.min() + spread(losses)))
+
+    return good
+
+
+def once_by_loop(text):
+    kept = []
+    for paragraph in text.split("\n\n"):
+        if paragraph not in kept:
+            kept.append(paragraph)
+    return "\n\n".join(kept)
+
+
+def last_each(text):
+    return "\n\n".join(list(dict.fromkeys(text.split("\n\n")[::-1]))[::-1])
+
+
+def only_single(text):
+    parts = text.split("\n\n")
+    return "\n\n".join(p for p in parts if parts.count(p) == 1)
+
+
+CASES = [
+    Case(
+        "largest-hidden",
+        other=by_counting,
+        wrong={
+            "one bias": (lambda n, V, E=32: by_root(n, V, E, biases=1), "two biases"),
+            "no embedding": (lambda n, V, E=32: by_root(n, V, E, embedding=False), "embedding"),
+            "rounded up": (lambda n, V, E=32: by_root(n, V, E, up=1), "round down"),
+            "not whole": (lambda n, V, E=32: by_root(n, V, E) + 0.5, "whole number"),
+        },
+        given={"math": math},
+    ),
+    Case(
+        "patience",
+        other=kept_by_slices,
+        wrong={
+            "one more look": (kept_with(slack=1), "more than the patience"),
+            "equal is a gain": (kept_with(equal=True), "no gain"),
+            "no stop": (lambda losses, patience: min(losses), "after the loop has stopped"),
+            "the last": (last_one, "the last loss"),
+        },
+    ),
+    Case(
+        "good-enough",
+        other=good_by_loop,
+        wrong={
+            "the lowest": (lambda x: int(np.asarray(x).mean(0).argmin()), "smaller one"),
+            "largest spread": (good_with(lambda x: np.ptp(x, axis=0).max()), "not the largest"),
+            "the whole table": (lambda x: int(torch.as_tensor(x).argmin()), "place"),
+            "rows": (lambda x: good_by_loop(np.asarray(x).T), "rows are seeds"),
+        },
+    ),
+    Case(
+        "once-each",
+        other=once_by_loop,
+        wrong={
+            "sorted": (lambda t: "\n\n".join(sorted(set(t.split("\n\n")))), "order"),
+            "the last of each": (last_each, "not the last"),
+            "those that come once": (only_single, "kept once"),
+            "one line end": (lambda t: "\n".join(dict.fromkeys(t.split("\n\n"))), "empty lines"),
+            "lines": (lambda t: t, "nothing has been dropped"),
+        },
+    ),
+    Case(
+        "sums",
+        other=("Signs", "question", torch.tensor(2.2499)),
+        wrong={
+            "answer first": (("answer", "question", 2.25), "always at the same place"),
+            "answer never": (("signs", "answer", 2.25), "adds would know"),
+            "ten digits": (("signs", "question", math.log(10)), "never 0"),
+            "a whole number": (("signs", "question", math.log(90)), "mean is over digits"),
+            "in bits": (("signs", "question", math.log2(90) / 2), "bits"),
+        },
+        given={"math": math},
+    ),
+]

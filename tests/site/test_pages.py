@@ -1,0 +1,464 @@
+"""Every page as a reader's browser shows it: offline, narrow, dark, printed, read aloud.
+
+Each page is opened twice in Chromium: from the disk on a wide screen, where axe-core looks
+for violations of WCAG 2.1 A and AA in both colour modes, and from a small server on the
+screen of a phone. To look at a site that is built already: CHARBOOK_SITE=_build/html.
+"""
+
+import functools
+import http.server
+import io
+import json
+import re
+import subprocess
+import sys
+import threading
+from contextlib import suppress
+from importlib import resources
+from itertools import chain
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+import yaml
+from playwright.sync_api import TimeoutError
+from pypdf import PdfReader
+
+from helpers.plotting import COLOURS
+from tests.site.browser import chromium, watch
+
+ROOT = Path(__file__).resolve().parents[2]
+TOC = yaml.safe_load((ROOT / "_toc.yml").read_text())
+CHAPTERS = [c["file"] for part in TOC["parts"] for c in part["chapters"]]
+PAGES = [TOC["root"], *CHAPTERS, "genindex", "search"]
+NOTEBOOKS = [c for c in CHAPTERS if (ROOT / f"{c}.ipynb").is_file()]
+WIDE, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
+
+each_page = pytest.mark.parametrize("name", PAGES)
+
+READY = "document.fonts.ready.then(() => window.MathJax?.startup?.promise).then(() => true)"
+
+UNFOLD = """() => {
+  for (const folded of document.querySelectorAll('article details')) folded.open = true;
+  for (const button of document.querySelectorAll('.toggle-hidden .toggle-button')) button.click();
+}"""
+REACHABLE = """() => [...document.querySelectorAll('article pre')].every(
+  e => e.scrollWidth <= e.clientWidth || e.tabIndex === 0)"""
+# A page has thousands of coloured words of code, links, and formulas spelt out for screen readers.
+# For colours, one of each kind in each kind of box is enough: the others become plain text, a box
+# of code with nothing new becomes empty, and axe-core takes a fraction of the time.
+THIN = """() => {
+  const seen = new Set(), BOX = '.cell_input, .cell_output, .admonition, figcaption, table, .pg';
+  const isNew = element => {
+    const names = [];
+    for (let e = element; e && !e.matches(BOX + ', article'); e = e.parentElement) {
+      if (!e.matches('section, div:not([class*=highlight])')) names.push(e.localName, e.className);
+    }
+    const box = element.closest(BOX);
+    const kind = [...names, ...(box?.classList ?? []), box?.localName].join('|');
+    return !seen.has(kind) && seen.add(kind);
+  };
+  const plain = e => e.replaceWith(e.textContent);
+  for (const box of document.querySelectorAll('article pre')) {
+    let keep = isNew(box) || box.querySelector('[style]');
+    for (const word of box.querySelectorAll('span[class]')) {
+      if (word.children.length || word.id) continue;
+      if (isNew(word)) keep = true; else plain(word);
+    }
+    if (!keep) box.textContent = '';
+  }
+  for (const word of document.querySelectorAll('article :is(p, li) :is(a, strong, em, code)')) {
+    if (word.isConnected && !word.closest('.pg, [style]') && !isNew(word)) plain(word);
+  }
+  for (const formula of document.querySelectorAll('mjx-assistive-mml')) {
+    if (!isNew(formula)) formula.textContent = '';
+  }
+}"""
+MODE = """mode => {
+  document.documentElement.dataset.mode = document.documentElement.dataset.theme = mode;
+}"""
+# The rules of WCAG 2.0 and 2.1, A and AA: those on colours apart, for they are asked in each mode,
+# and those again that a narrow window can break.
+AXE = """async which => {
+  const some = {
+    colours: ['color-contrast', 'link-in-text-block'],
+    narrow: ['scrollable-region-focusable', 'aria-hidden-focus', 'button-name', 'link-name',
+             'nested-interactive', 'label', 'duplicate-id-aria'],
+  };
+  const result = await axe.run(document, {
+    ...(some[which] ? {runOnly: some[which]} : {
+      runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa'],
+      rules: Object.fromEntries(some.colours.map(rule => [rule, {enabled: false}])),
+    }),
+    resultTypes: ['violations'], preload: false,
+  });
+  return result.violations.flatMap(v => v.nodes.slice(0, 5).map(n =>
+    `${v.id}: ${n.html.slice(0, 120)} (${n.failureSummary.split('\\n').slice(1, 3).join(' ')})`));
+}"""
+# Text, pictures and boxes that reach over the edge and stand in nothing that scrolls.
+CUT_OFF = """() => {
+  const edge = document.documentElement.clientWidth, found = [];
+  if (document.documentElement.scrollWidth > edge) found.push(
+    `the page is ${document.documentElement.scrollWidth} px wide on a screen of ${edge}`);
+  for (const e of document.querySelectorAll('article *')) {
+    const box = e.getBoundingClientRect();
+    if (box.right < edge + 1 || !box.width || e.closest('mjx-assistive-mml')) continue;
+    let holder = e.parentElement;
+    while (holder && !['auto', 'scroll'].includes(getComputedStyle(holder).overflowX)) {
+      holder = holder.parentElement;
+    }
+    if (!holder || holder.matches('html, body')) found.push(e.outerHTML.slice(0, 120));
+  }
+  return found;
+}"""
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with chromium() as it:
+        yield it
+
+
+@pytest.fixture(scope="module")
+def server(site):
+    """The address of the site on this machine's own network."""
+
+    class Quiet(http.server.SimpleHTTPRequestHandler):
+        def log_message(self, *_):
+            pass
+
+    handler = functools.partial(Quiet, directory=site)
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as running:
+        threading.Thread(target=running.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{running.server_port}"
+        running.shutdown()
+
+
+def axe_script():
+    """axe-core's source: a package brings it along, and this repository has no copy."""
+    return (resources.files("axe_playwright_python") / "axe.min.js").read_text(encoding="utf-8")
+
+
+def settle(page):
+    """Wait for fonts and equations, unfold, and wait for the theme's scripts, which wait 0.3 s.
+
+    They make what scrolls reachable by keyboard.
+    """
+    page.wait_for_function(READY)
+    page.evaluate(UNFOLD)
+    page.wait_for_timeout(400)
+    with suppress(TimeoutError):  # on a busy machine they wait longer; axe-core has the last word
+        page.wait_for_function(REACHABLE, timeout=5000)
+
+
+def violations(page):
+    """What axe-core finds in a page that is open: without colours first, then in each mode."""
+    page.evaluate(axe_script())
+    found = {"any": page.evaluate(AXE, "all but colours")}
+    page.evaluate(THIN)
+    for mode in ("light", "dark"):
+        page.evaluate(MODE, mode)
+        found[mode] = page.evaluate(AXE, "colours")
+    return found
+
+
+@pytest.fixture(scope="module")
+def from_disk(browser, site):
+    """name -> (complaints, violations) of a page opened from the disk on a wide screen."""
+    context = browser.new_context(viewport=WIDE, reduced_motion="reduce")
+
+    @functools.cache
+    def visit(name):
+        page = context.new_page()
+        complaints = watch(page)
+        asked = []
+        page.on("request", lambda request: asked.append(request.url))
+        page.goto((site / f"{name}.html").as_uri())
+        settle(page)
+        outside = [u for u in asked if u.startswith("file:") and site.as_uri() not in u]
+        found = violations(page)
+        page.close()
+        return complaints + outside, found
+
+    yield visit
+    context.close()
+
+
+@pytest.fixture(scope="module")
+def on_a_phone(browser, server):
+    """name -> (requests that leave the server, what is cut off, violations) on a phone."""
+    context = browser.new_context(viewport=PHONE, reduced_motion="reduce")
+
+    @functools.cache
+    def visit(name):
+        page = context.new_page()
+        outside = leaving(page, server)
+        page.goto(f"{server}/{name}.html")
+        settle(page)
+        cut_off = page.evaluate(CUT_OFF)
+        page.evaluate(axe_script())
+        found = page.evaluate(AXE, "narrow")
+        page.close()
+        return outside, cut_off, found
+
+    yield visit
+    context.close()
+
+
+def leaving(page, server):
+    """A list that fills with the requests of a page that go to another server."""
+    outside = []
+    page.on(
+        "request",
+        lambda r: None if r.url.startswith((server, "data:", "blob:")) else outside.append(r.url),
+    )
+    return outside
+
+
+@each_page
+def test_a_page_from_the_disk_asks_for_nothing_outside_and_complains_of_nothing(from_disk, name):
+    complaints, _ = from_disk(name)
+    assert complaints == []
+
+
+@each_page
+@pytest.mark.parametrize("mode", ["any", "light", "dark"])
+def test_axe_finds_no_violation(from_disk, name, mode):
+    _, found = from_disk(name)
+    assert found[mode] == []
+
+
+@each_page
+def test_a_page_from_a_server_asks_no_other(on_a_phone, name):
+    outside, _, _ = on_a_phone(name)
+    assert outside == []
+
+
+@each_page
+def test_nothing_is_cut_off_on_a_phone(on_a_phone, name):
+    """The page does not scroll sideways; what is wider scrolls in its own box."""
+    _, cut_off, _ = on_a_phone(name)
+    assert cut_off == []
+
+
+@each_page
+def test_axe_finds_no_violation_on_a_phone(on_a_phone, name):
+    _, _, found = on_a_phone(name)
+    assert found == []
+
+
+# What the tests above would not see, they would not guard: each of these must be found.
+INTO = '(<article class="bd-article"[^>]*>)'
+SPOILT = {
+    "a picture without alt text": (r'(<img [^>]*?)alt="[^"]{20,}"', r"\1", "image-alt"),
+    "pale text": ("</head>", "<style>article p { color: #aaa !important }</style></head>", "contr"),
+    "a link told by its colour alone": (
+        "</head>",
+        "<style>article p a { text-decoration: none !important; color: #00407a }</style></head>",
+        "link-in-text-block",
+    ),
+    "a script from elsewhere": (
+        "</head>", '<script src="https://example.org/a.js"></script></head>', "example.org",
+    ),
+    "a picture from elsewhere": (
+        "</article>", '<img alt="a picture" src="https://example.org/a.png"></article>', "a.png",
+    ),
+    "a wide box": (INTO, r'\1<div style="width: 900px">wide</div>', "wide on a screen"),
+    "a wide box that is hidden": (
+        INTO,
+        r'\1<div style="overflow: hidden"><p style="width: 900px">wide</p></div>',
+        "width: 900px",
+    ),
+    "a button without a name": (INTO, r"\1<button></button>", "button-name"),
+    "no language": (r'<html lang="\w+"', "<html", "html-has-lang"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("fault", SPOILT)
+def test_a_spoilt_page_is_refused(browser, server, site, fault):
+    pattern, replacement, expected = SPOILT[fault]
+    html = (site / "intro.html").read_text(encoding="utf-8")
+    spoilt, times = re.subn(pattern, replacement, html, count=1)
+    assert times == 1
+    page = browser.new_page(viewport=PHONE, reduced_motion="reduce")
+    page.route("https://**", lambda route: route.abort())
+    page.route("**/intro.html", lambda route: route.fulfill(body=spoilt, content_type="text/html"))
+    outside = leaving(page, server)
+    page.goto(f"{server}/intro.html")
+    settle(page)
+    found = [*outside, *page.evaluate(CUT_OFF), *chain(*violations(page).values())]
+    page.close()
+    assert any(expected in complaint for complaint in found), found
+
+
+def test_search_works_from_the_disk(browser, site):
+    page = browser.new_page()
+    complaints = watch(page)
+    page.goto((site / "search.html").as_uri() + "?q=forget+gate")
+    page.wait_for_selector("#search-results li a")
+    links = page.eval_on_selector_all("#search-results li a", "all => all.map(a => a.href)")
+    page.wait_for_timeout(300)  # it goes on to fetch summaries, where there is a server
+    page.close()
+    assert any("chapters/gates.html" in link for link in links)
+    assert complaints == []
+    for link in links:
+        assert Path(unquote(urlsplit(link).path)).is_file(), link
+
+
+@pytest.mark.parametrize("name", NOTEBOOKS)
+def test_a_chapter_offers_its_notebook(site, name):
+    html = (site / f"{name}.html").read_text(encoding="utf-8")
+    offered = re.findall(
+        r'href="([^"]+\.ipynb)"[^>]*download|download[^>]*href="([^"]+\.ipynb)"', html
+    )
+    assert offered
+    (address,) = {a or b for a, b in offered}
+    given = json.loads((site / f"{name}.html").parent.joinpath(address).read_text(encoding="utf-8"))
+    assert given == json.loads((ROOT / f"{name}.ipynb").read_text(encoding="utf-8"))
+
+
+def test_the_landing_page_is_light_and_needs_no_script_to_be_read(browser, site, server):
+    """Under 1 MB before anything is pressed; its text and its picture stand without scripts."""
+    loaded = {}
+    page = browser.new_page(viewport=WIDE)
+    page.on("response", lambda r: loaded.setdefault(r.url, len(r.body())))
+    page.goto(f"{server}/intro.html")
+    settle(page)
+    page.wait_for_load_state("networkidle")
+    page.close()
+    assert len(loaded) > 10
+    assert sum(loaded.values()) < 1_000_000, sorted(loaded.items(), key=lambda x: -x[1])[:8]
+
+    page = browser.new_page(viewport=WIDE, java_script_enabled=False)
+    page.goto((site / "intro.html").as_uri())
+    for what in (
+        "article h1",
+        ".cbc-lead p",
+        ".cbc-result p",
+        ".cbc-result figure img",
+        "text=make book",
+    ):
+        assert page.locator(what).first.is_visible(), what
+    page.close()
+
+
+# --- colours
+
+
+def variables(mode):
+    """The --cbc- colours of one mode, from the style sheet."""
+    css = (ROOT / "_static/book.css").read_text(encoding="utf-8")
+    block = re.search(rf'^html\[data-theme="{mode}"\][^{{]*{{([^}}]*--cbc-rnn[^}}]*)}}', css, re.M)
+    return dict(re.findall(r"--cbc-([\w-]+): (#[0-9A-F]{6});", block[1]))
+
+
+def rgb(colour):
+    return np.array([int(colour[i : i + 2], 16) for i in (1, 3, 5)])
+
+
+def luminance(colour):
+    parts = rgb(colour) / 255
+    parts = np.where(parts <= 0.03928, parts / 12.92, ((parts + 0.055) / 1.055) ** 2.4)
+    return parts @ [0.2126, 0.7152, 0.0722]
+
+
+def contrast(a, b):
+    """WCAG's contrast ratio of two colours."""
+    low, high = sorted((luminance(a), luminance(b)))
+    return (high + 0.05) / (low + 0.05)
+
+
+def turned_over(colour):
+    """CSS's invert(1) hue-rotate(180deg), by the matrix of the Filter Effects module."""
+    turn = [[-0.574, 1.430, 0.144], [0.426, 0.430, 0.144], [0.426, 1.430, -0.856]]
+    return np.clip(np.round(np.array(turn) @ (255 - rgb(colour))), 0, 255)
+
+
+def test_figures_and_pages_have_the_same_colours():
+    light, dark = variables("light"), variables("dark")
+    assert light.keys() == dark.keys()
+    for name, colour in COLOURS.items():
+        assert light[name] == colour, name
+        assert abs(turned_over(colour) - rgb(dark[name])).max() <= 1, name
+        assert contrast(light[name], light["ground"]) >= 3, name
+        assert contrast(dark[name], dark["ground"]) >= 3, name
+    for mode in (light, dark):
+        for ink in ("ink", "ink-muted", "link"):
+            assert min(contrast(mode[ink], mode[x]) for x in ("ground", "raised")) >= 4.5, ink
+
+
+def picture(locator):
+    """What an element looks like: (height, width, 3), 0 to 255."""
+    return np.round(255 * plt.imread(io.BytesIO(locator.screenshot()), format="png")[:, :, :3])
+
+
+@pytest.mark.parametrize("mode", ["light", "dark"])
+def test_figures_can_be_read_in_both_modes(browser, site, mode):
+    """The ground is the page's own, text stands out from it, and each line has its colour."""
+    page = browser.new_page(viewport=WIDE, color_scheme=mode)
+    page.goto((site / "intro.html").as_uri())
+    settle(page)
+    seen = picture(page.locator(".cbc-result figure img")).reshape(-1, 3)
+    page.close()
+    colours = variables(mode)
+    near = lambda colour, by=24: (abs(seen - rgb(colour)).max(axis=1) < by).sum()  # noqa: E731
+    assert near(colours["ground"]) > 0.8 * len(seen)
+    for name in ("rnn", "lstm", "gru", "transformer", "ngram"):
+        assert near(colours[name]) > 100, name
+    assert near("#000000" if mode == "light" else "#FFFFFF", by=80) > 500  # axes and labels
+
+
+# --- on paper
+
+HIDDEN_ON_PAPER = (
+    ".bd-sidebar-primary", ".bd-sidebar-secondary", ".bd-header-article", ".prev-next-footer",
+    "button.copybtn", "article details:not([open])",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("mode", ["light", "dark"])
+def test_a_page_prints_without_what_one_presses(browser, site, mode):
+    page = browser.new_page(viewport=WIDE, color_scheme=mode)
+    page.goto((site / "chapters/lstm.html").as_uri())
+    page.wait_for_function(READY)
+    page.emulate_media(media="print")
+    for what in HIDDEN_ON_PAPER:
+        found = page.locator(what)
+        assert found.count(), what
+        assert not any(found.nth(i).is_visible() for i in range(found.count())), what
+    style = "e => [getComputedStyle(e).color, getComputedStyle(document.body).backgroundColor]"
+    ink, ground = page.eval_on_selector("article p", style)
+    filtered = page.eval_on_selector("article figure img", "e => getComputedStyle(e).filter")
+    page.close()
+    assert (ink, ground, filtered) == ("rgb(0, 0, 0)", "rgb(255, 255, 255)", "none")
+
+
+def test_a_pdf_has_the_pages_in_order_with_bookmarks_and_equations(site, tmp_path):
+    """The command behind `make pdf`, on two pages."""
+    out = tmp_path / "two.pdf"
+    pages = ["intro", "chapters/gru"]
+    command = [sys.executable, ROOT / "tools/make_pdf.py", site, out, *pages]
+    subprocess.run(command, check=True, capture_output=True)
+    pdf = PdfReader(out)
+    text = "\n".join(page.extract_text() for page in pdf.pages)
+    top = [entry.title for entry in pdf.outline if not isinstance(entry, list)]
+    assert top[0] == "Character by Character"
+    assert pdf.metadata.title == "Character by Character"
+    assert any(re.fullmatch(r"\d+\. GRU", title) for title in top), top
+    assert text.index("What you can rely on") < text.index("update gate")
+    assert "Skip to main content" not in text
+    assert "\\begin{" not in text  # equations are set, not spelt
+    assert not any(uri.startswith("file:") for uri in addresses(pdf))
+
+
+def addresses(pdf):
+    """Where the links of a PDF lead that leave it."""
+    found = []
+    for page in pdf.pages:
+        for link in page.get("/Annots") or ():
+            action = link.get_object().get("/A")
+            if action and "/URI" in action.get_object():
+                found.append(str(action.get_object()["/URI"]))
+    return found

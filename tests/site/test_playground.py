@@ -1,0 +1,934 @@
+"""The playground: its engine against Python, and its page in a reader's browser."""
+
+import contextlib
+import io
+import json
+import re
+import shutil
+import subprocess
+import sys
+import time
+from importlib import resources
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from helpers.checkpoint import save
+from helpers.cli.export import PRECISIONS, export, read
+from helpers.corpus import SOURCES, Vocabulary, load_corpus
+from helpers.gates import Gates, record_gates
+from helpers.models import CharRNN, evaluating, predict
+from helpers.sampling import generate, next_distribution, pick
+from helpers.training import evaluate, fit
+from tests.site.browser import chromium, insist, page_of, watch
+from tools.runs import playground_models
+
+ROOT = Path(__file__).resolve().parents[2]
+PLAYGROUND = ROOT / "extra/_static/playground"
+CELLS = ("rnn", "lstm", "gru")
+MODELS = {cell: PLAYGROUND / "models" / f"{cell}.js" for cell in CELLS}
+HELD_OUT = "HAMLET:\nTo be, or not to be: that is the question;\nWhether 'tis nobler"
+
+each_cell = pytest.mark.parametrize("cell", CELLS)
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with chromium() as it:
+        yield it
+
+
+@pytest.fixture(scope="module")
+def engine(browser, tmp_path_factory):
+    """A page from the disk with the engine and nothing else."""
+    with page_of(browser, tmp_path_factory.mktemp("engine"), PLAYGROUND / "engine.js") as page:
+        yield page
+
+
+def give(page, path):
+    """Load an exported model into the page, as charbookModels[stem] and as a Model."""
+    page.add_script_tag(url=Path(path).as_uri())
+    page.evaluate(
+        "n => { (globalThis.loaded ??= {})[n] = charbookEngine.load(charbookModels[n]); }",
+        Path(path).stem,
+    )
+    return Path(path).stem
+
+
+def js_logits(page, name, text):
+    """Logits (T, V) after each character of a text."""
+    rows = page.evaluate(
+        """([name, text]) => {
+            const model = loaded[name], state = model.start();
+            return model.encode(text).map((id) => Array.from(model.step(state, id)));
+        }""",
+        [name, text],
+    )
+    return np.array(rows)
+
+
+def torch_logits(model, vocab, text):
+    with evaluating(model):
+        return predict(model, vocab.encode(text)[None])[0][0]
+
+
+def random_model(cell, vocab, folder, precision="float32", sizes=(5, 6)):
+    """A network of unequal odd sizes with large weights, saved and exported."""
+    torch.manual_seed(CELLS.index(cell))
+    model = CharRNN(len(vocab), *sizes, cell=cell)
+    with torch.no_grad():
+        for p in model.parameters():
+            p.mul_(2)
+    save(folder / "run", model, vocab)
+    return model, export(folder / "run", folder / f"{cell}-{precision}.js", precision)
+
+
+def test_without_chromium_it_is_said_what_to_install(monkeypatch):
+    monkeypatch.delenv("CI", raising=False)
+    with pytest.raises(pytest.skip.Exception, match="apt-get install chromium"):
+        insist(None)
+    monkeypatch.setenv("CI", "true")
+    with pytest.raises(pytest.fail.Exception, match="playwright install chromium"):
+        insist(None)
+
+
+# ---------------------------------------------------------------- the engine against Python
+
+
+@each_cell
+def test_unquantised_logits_equal_torch(engine, tmp_path, cell):
+    vocab = Vocabulary("abc\n é🙂")  # beyond 16 bits, where JavaScript counts two
+    model, made = random_model(cell, vocab, tmp_path, sizes=(5, 7))
+    name = give(engine, made["path"])
+    text = "abcé🙂\n  cab" * 20
+    ours = js_logits(engine, name, text)
+    assert np.abs(ours - torch_logits(model, vocab, text)).max() < 1e-5
+    assert np.array_equal(js_logits(engine, name, text), ours)  # from a zero state again
+
+
+@each_cell
+@pytest.mark.parametrize("precision", PRECISIONS)
+def test_quantised_logits_equal_torch_within_the_stated_error(engine, tmp_path, cell, precision):
+    vocab = Vocabulary("abc\n é—")
+    model, made = random_model(cell, vocab, tmp_path, precision)
+    name = give(engine, made["path"])
+    rounded, _, description = read(made["path"])
+    text = description["check"]["text"]
+    ours = js_logits(engine, name, text)
+    assert np.abs(ours - torch_logits(rounded, vocab, text)).max() < 1e-5
+    assert np.abs(ours - torch_logits(model, vocab, text)).max() <= made["largest_error"] + 1e-5
+
+
+@each_cell
+def test_the_books_models_equal_torch_within_the_stated_error(engine, cell):
+    """Against the exact logits that the export stored, and torch with the rounded weights."""
+    name = give(engine, MODELS[cell])
+    model, vocab, description = read(MODELS[cell])
+    check, stated = description["check"], description["largest_error"]
+    ours = js_logits(engine, name, check["text"])
+    error = np.abs(ours[check["places"]] - check["logits"]).max()
+    assert 0 < error <= stated + 1e-5
+    assert stated < 0.01
+    assert np.abs(ours - torch_logits(model, vocab, check["text"])).max() < 1e-5
+    assert (
+        np.abs(js_logits(engine, name, HELD_OUT) - torch_logits(model, vocab, HELD_OUT)).max()
+        < 1e-5
+    )
+
+
+SETTINGS = [
+    {},
+    {"temperature": 0},
+    {"temperature": 0.5},
+    {"temperature": 1.7, "top_k": 3},
+    {"top_p": 0.6},
+    {"top_p": 1e-9},
+    {"temperature": 0.8, "top_k": 4, "top_p": 0.7},
+    {"temperature": 2, "top_p": 0.5, "min_p": 0.2},
+    {"min_p": 0.3},
+    {"top_k": 99},
+    {"top_k": 1},
+]
+
+
+def in_js(settings):
+    names = {"top_k": "topK", "top_p": "topP", "min_p": "minP"}
+    return {names.get(k, k): v for k, v in settings.items()}
+
+
+@pytest.mark.parametrize("settings", SETTINGS, ids=str)
+def test_distributions_equal_pythons(engine, settings):
+    rng = np.random.default_rng(5)
+    several = [rng.normal(0, 3, 9) for _ in range(20)]
+    several += [np.zeros(9), np.repeat([2.0, 1.0, 2.0], 3), np.log([5, 3, 1, 1, 1, 1, 1, 1, 1e-9])]
+    ours = engine.evaluate(
+        "([several, s]) => several.map((z) => Array.from(charbookEngine.nextDistribution(z, s)))",
+        [[z.tolist() for z in several], in_js(settings)],
+    )
+    for z, p in zip(several, ours, strict=True):
+        theirs = next_distribution(z, **settings)
+        assert np.abs(np.array(p) - theirs).max() < 1e-12
+        assert np.array_equal(np.array(p) > 0, theirs > 0)
+
+
+def test_drawing_equals_pythons(engine):
+    rng = np.random.default_rng(6)
+    p = np.array([0, 0.25, 0, 0.5, 0.25, 0])
+    uniforms = [0.0, 0.25, 0.5, 0.75, 1 - 2**-53, *rng.random(200).tolist()]
+    ours = engine.evaluate(
+        "([p, us]) => us.map((u) => charbookEngine.pick(p, u))", [p.tolist(), uniforms]
+    )
+    assert ours == [pick(p, u) for u in uniforms]
+
+
+@pytest.mark.parametrize(
+    "setting",
+    [
+        "{temperature: -1}", "{temperature: NaN}", "{temperature: Infinity}", "{topK: 0}",
+        "{topK: 1.5}", "{topP: 0}", "{topP: 1.1}", "{minP: -0.1}",
+    ],
+)  # fmt: skip
+def test_settings_out_of_range_are_refused(engine, setting):
+    said = engine.evaluate(
+        f"() => {{ try {{ charbookEngine.nextDistribution([1, 2], {setting}); }}"
+        " catch (error) { return String(error); } }"
+    )
+    assert said is not None
+    assert said.startswith("RangeError")
+
+
+@pytest.mark.parametrize("seed", [0, 1, 42, 2**32 - 1, 2**32 + 5, 2**53 - 1])
+def test_random_numbers_are_numpys(engine, seed):
+    for i in (0, 3):
+        ours = engine.evaluate(
+            """([seed, i]) => { const random = new charbookEngine.Uniforms(seed, i);
+                return Array.from({length: 300}, () => random.next()); }""",
+            [seed, i],
+        )
+        assert ours == np.random.default_rng([seed, i]).random(300).tolist()
+
+
+def js_text(page, name, prompt, length, settings, random):
+    return page.evaluate(
+        f"""([name, prompt, length, settings]) => {{
+            const model = loaded[name];
+            const writer = new charbookEngine.Writer(model, prompt, {random});
+            let text = prompt;
+            for (let i = 0; i < length; i++) text += model.characters[writer.next(settings)];
+            return text;
+        }}""",
+        [name, prompt, length, in_js(settings)],
+    )
+
+
+@each_cell
+def test_500_characters_equal_pythons_for_the_same_uniform_numbers(engine, tmp_path, cell):
+    """Unquantised weights; the numbers that NumPy draws for the seed are handed over."""
+    corpus = load_corpus("shakespeare")
+    torch.manual_seed(1)
+    model = CharRNN(len(corpus.vocab), cell=cell)
+    fit(model, corpus.split()[0], steps=15)
+    save(tmp_path / "run", model, corpus.vocab)
+    name = give(engine, export(tmp_path / "run", tmp_path / f"{cell}-full.js", "float32")["path"])
+    for seed, settings in enumerate([{}, {"temperature": 0.7, "top_k": 12, "top_p": 0.9}]):
+        theirs = generate(model, corpus.vocab, HELD_OUT[:20], 500, seed=seed, **settings)
+        numbers = np.random.default_rng([seed, 0]).random(500).tolist()
+        given = f"{{ numbers: {numbers}, at: 0, next() {{ return this.numbers[this.at++]; }} }}"
+        assert js_text(engine, name, HELD_OUT[:20], 500, settings, given) == theirs
+
+
+@each_cell
+def test_the_books_models_write_what_python_writes_for_a_seed(engine, cell):
+    """With helpers.cli.export.read, a seed and nothing else in common."""
+    name = give(engine, MODELS[cell])
+    model, vocab, _ = read(MODELS[cell])
+    for seed, settings in {3: {}, 2**40: {"temperature": 0.8, "top_p": 0.9}}.items():
+        theirs = generate(model, vocab, "HAMLET:\n", 500, seed=seed, **settings)
+        random = f"new charbookEngine.Uniforms({seed})"
+        assert js_text(engine, name, "HAMLET:\n", 500, settings, random) == theirs
+
+
+def test_gates_equal_record_gates(engine):
+    name = give(engine, MODELS["lstm"])
+    model, vocab, _ = read(MODELS["lstm"])
+    ours = engine.evaluate(
+        """([name, text, fields]) => {
+            const rows = [], model = loaded[name];
+            const keep = (_, state) => rows.push(fields.map((f) => Array.from(state[f])));
+            new charbookEngine.Writer(model, text, new charbookEngine.Uniforms(0), keep).prime();
+            return rows;
+        }""",
+        [name, HELD_OUT, list(Gates._fields)],
+    )
+    theirs = np.stack(record_gates(model, vocab.encode(HELD_OUT)), axis=1)  # (T, 6, H)
+    assert np.abs(np.array(ours) - theirs).max() < 1e-5
+
+
+@each_cell
+def test_surprise_equals_evaluate(engine, cell):
+    name = give(engine, MODELS[cell])
+    model, vocab, _ = read(MODELS[cell])
+    ours = engine.evaluate(
+        "([n, t]) => charbookEngine.surprises(loaded[n], loaded[n].encode(t))",
+        [name, HELD_OUT],
+    )
+    assert ours[0] is None
+    assert np.mean(ours[1:]) == pytest.approx(evaluate(model, vocab.encode(HELD_OUT)), abs=1e-5)
+
+
+def test_an_unknown_character_is_named(engine):
+    name = give(engine, MODELS["rnn"])
+    said = engine.evaluate(
+        """(name) => { try { loaded[name].encode("naïve 🙂"); } catch (error) {
+            return [error instanceof charbookEngine.UnknownCharacters, error.unknown, error.first];
+        } }""",
+        name,
+    )
+    assert said == [True, ["ï", "🙂"], 3]
+
+
+def test_files_of_another_kind_are_refused(engine):
+    for wrong in ("undefined", "{}", '{format: "character-by-character model", version: 2}'):
+        with pytest.raises(Exception, match="not a model"):
+            engine.evaluate(f"() => charbookEngine.load({wrong})")
+
+
+def test_it_writes_2000_characters_a_second(engine):
+    """The LSTM, with both cuts on, which cost a sort; the best of a few tries."""
+    name = give(engine, MODELS["lstm"])
+    speed = 0
+    for _ in range(5):
+        speed = max(
+            speed,
+            engine.evaluate(
+                """(name) => {
+                    const writer = new charbookEngine.Writer(
+                        loaded[name], "HAMLET:", new charbookEngine.Uniforms(1));
+                    const begun = performance.now();
+                    for (let i = 0; i < 500; i++) writer.next({ topK: 40, topP: 0.95 });
+                    return 500 / (performance.now() - begun) * 1000;
+                }""",
+                name,
+            ),
+        )
+        if speed > 4000:
+            break
+        time.sleep(0.3)
+    assert speed >= 2000, f"{speed:.0f} characters a second"
+
+
+# ---------------------------------------------------------------- the weight files
+
+
+@pytest.fixture(scope="module")
+def recipe():
+    """The command that made the files."""
+    return playground_models
+
+
+@each_cell
+def test_the_weight_files_come_from_the_books_own_training(recipe, cell):
+    """The stored first losses come again, and the weights score what is written beside them."""
+    model, vocab, description = read(MODELS[cell])
+    about = description["about"]
+    corpus, fresh = recipe.begin(cell)
+    train_ids, held_ids = corpus.split()
+    history = fit(fresh, train_ids, steps=20, seed=recipe.SEED)
+    assert np.allclose(history.step_loss, about["first_losses"], rtol=1e-3)
+    assert fresh.config == description["config"]
+    assert vocab == corpus.vocab
+    assert about["corpus_sha256"] == SOURCES[recipe.CORPUS].sha256
+    assert about["epochs"] == recipe.EPOCHS
+    assert description["precision"] == recipe.PRECISION
+    assert evaluate(model, held_ids) == pytest.approx(about["held_out_nats"], abs=1e-3)
+    assert MODELS[cell].stat().st_size < 300_000
+
+
+# ---------------------------------------------------------------- the page
+
+CONF = f"""
+import sys
+sys.path.insert(0, {str(ROOT)!r})
+project = "Test"
+extensions = ["myst_parser", "tools.site.playground"]
+myst_enable_extensions = ["colon_fence"]
+html_theme = "sphinx_book_theme"
+html_context = {{"default_mode": "auto"}}
+html_theme_options = {{"navbar_start": [], "navbar_end": [], "navbar_persistent": []}}
+html_static_path = [{str(ROOT / "_static")!r}]
+html_css_files = ["book.css"]
+html_extra_path = [{str(ROOT / "extra")!r}]
+exclude_patterns = ["out"]
+"""
+INTRODUCTION = "Here a network of the book runs."
+SOURCES_OF_PAGES = {
+    "index": f"# With\n\n:::{{playground}}\n{INTRODUCTION}\n:::\n\n"
+    "```{toctree}\nplain\nown\n```\n",
+    "plain": "# Without\n\nNothing here.\n",
+    "own": f"# Own\n\n:::{{playground}}\n:mode: surprise\n{INTRODUCTION}\n:::\n",
+}
+HAMLET = "HAMLET:\n"
+
+
+@pytest.fixture(scope="module")
+def pages(tmp_path_factory):
+    """A small site in the book's theme with the playground on two of its pages."""
+    source = tmp_path_factory.mktemp("small")
+    (source / "conf.py").write_text(CONF)
+    for name, text in SOURCES_OF_PAGES.items():
+        (source / f"{name}.md").write_text(text)
+    command = [sys.executable, "-m", "sphinx", "-q", "-W", "-b", "html", source, source / "out"]
+    run = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stderr
+    return source / "out"
+
+
+@pytest.fixture
+def opened(browser, pages):
+    """Opens a page from the disk; afterwards it must not have complained, nor left the disk."""
+    contexts, complaints = [], []
+
+    def open_page(name="index", width=1280, **options):
+        context = browser.new_context(viewport={"width": width, "height": 900}, **options)
+        contexts.append(context)
+        page = context.new_page()
+        page.set_default_timeout(20_000)
+        complaints.append(watch(page))
+        page.goto((pages / f"{name}.html").as_uri())
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+    assert [c for some in complaints for c in some] == []
+
+
+def play(page, name="Play", pace="Infinity"):
+    """Press the button and wait for the end."""
+    if name == "Play":
+        page.get_by_label("Pace").select_option(pace)
+    page.get_by_role("button", name=name).click()
+    finished(page, name)
+
+
+def finished(page, name="Play"):
+    page.wait_for_function(
+        "name => document.querySelector('.pg-play').textContent === name"
+        " && document.querySelector('.pg-message').textContent",
+        arg=name,
+    )
+
+
+def message(page):
+    return page.locator(".pg-message").inner_text()
+
+
+def text_of(page, at=0):
+    """The text in the page, from its characters; a line's end is drawn by the style sheet."""
+    return page.evaluate(
+        """(at) => Array.from(
+            document.querySelectorAll('.pg-text')[at].querySelectorAll('[data-at]'),
+            (span) => span.classList.contains('pg-end') ? '\\n' : span.textContent).join('')""",
+        at,
+    )
+
+
+def slide(page, label, value):
+    page.get_by_label(label).evaluate(
+        "(slider, value) => { slider.value = value; slider.dispatchEvent(new Event('input')); }",
+        str(value),
+    )
+
+
+def python_text(cell="lstm", prompt=HAMLET, length=500, seed=1, temperature=0.8, **settings):
+    model, vocab, _ = read(MODELS[cell])
+    return generate(model, vocab, prompt, length, temperature, seed=seed, **settings)
+
+
+def test_only_pages_with_a_playground_load_it(pages):
+    for name in SOURCES_OF_PAGES:
+        html = (pages / f"{name}.html").read_text()
+        assert ("playground/engine.js" in html) == (name != "plain")
+        assert ("playground/playground.css" in html) == (name != "plain")
+    assert INTRODUCTION in (pages / "index.html").read_text()
+
+
+def test_nothing_is_loaded_before_play(opened):
+    page = opened()
+    asked = []
+    page.on("request", lambda request: asked.append(request.url.rpartition("/")[2]))
+    page.get_by_label("Temperature").focus()
+    page.wait_for_timeout(200)
+    assert asked == []
+    play(page)
+    assert asked == ["lstm.js"]
+    before_play = [PLAYGROUND / n for n in ("engine.js", "playground.js", "playground.css")]
+    assert sum(f.stat().st_size for f in before_play) < 100_000
+
+
+def test_without_scripts_the_page_says_so_and_reads_on(opened):
+    page = opened(java_script_enabled=False)
+    assert page.get_by_text(INTRODUCTION).is_visible()
+    line = page.locator(".pg-mount noscript p")
+    assert "needs JavaScript" in line.text_content()
+    assert line.bounding_box()["height"] > 10
+
+
+def test_it_writes_what_python_writes_and_says_how(opened):
+    page = opened()
+    play(page)
+    assert message(page) == "500 characters written."
+    assert text_of(page) == python_text()
+    page.get_by_text("The same text in Python").click()
+    printed = io.StringIO()
+    with contextlib.chdir(ROOT), contextlib.redirect_stdout(printed):
+        exec(page.locator(".pg-python code").inner_text(), {})
+    assert printed.getvalue() == text_of(page) + "\n"
+    play(page)  # and on
+    assert message(page) == "1,000 characters written."
+    assert text_of(page) == python_text(length=1000)
+
+
+def test_text_streams_and_stops_and_goes_on(opened):
+    page = opened()
+    lengths = []
+    page.get_by_label("Pace").select_option("40")
+    page.get_by_role("button", name="Play").click()
+    for least in (12, 20, 30):
+        page.wait_for_function(f"document.querySelectorAll('.pg-text [data-at]').length >= {least}")
+        lengths.append(len(text_of(page)))
+    page.get_by_role("button", name="Stop").click()
+    stopped = text_of(page)
+    assert lengths == sorted(set(lengths))
+    assert lengths[-1] <= len(stopped) < 300
+    assert message(page) == f"{len(stopped) - len(HAMLET)} characters written."
+    page.wait_for_timeout(200)
+    assert text_of(page) == stopped
+    play(page)
+    assert text_of(page) == python_text(length=len(stopped) - len(HAMLET) + 500)
+
+
+@pytest.mark.parametrize(
+    ("label", "value", "says", "settings"),
+    [
+        ("Temperature", 0, "0, greedy", {"temperature": 0}),
+        ("Temperature", 1.5, "1.50", {"temperature": 1.5}),
+        ("Top-k", 3, "3", {"top_k": 3}),
+        ("Top-p", 0.5, "0.50", {"top_p": 0.5}),
+    ],
+)
+def test_each_slider_does_what_python_does(opened, label, value, says, settings):
+    page = opened()
+    assert page.get_by_label("Top-k").get_attribute("aria-valuetext") == "off"
+    slide(page, label, value)
+    assert page.get_by_label(label).get_attribute("aria-valuetext") == says
+    play(page)
+    assert text_of(page) == python_text(**settings)
+
+
+def test_prompt_seed_and_reset(opened):
+    page = opened()
+    page.get_by_label("Prompt").fill("JULIET:\nO ")
+    page.get_by_label("Seed").fill("9007199254740991")
+    slide(page, "Top-k", 5)
+    play(page)
+    assert text_of(page) == python_text(prompt="JULIET:\nO ", seed=2**53 - 1, top_k=5)
+    page.get_by_role("button", name="Reset").click()
+    assert text_of(page) == ""
+    assert page.get_by_label("Prompt").input_value() == HAMLET
+    assert page.get_by_label("Seed").input_value() == "1"
+    assert page.get_by_label("Top-k").get_attribute("aria-valuetext") == "off"
+    assert page.locator(".pg-bars tbody tr:visible").count() == 0
+    play(page)
+    assert text_of(page) == python_text()
+
+
+@pytest.mark.parametrize("seed", ["-1", "1.5", "", "1e300"])
+def test_a_wrong_seed_is_refused(opened, seed):
+    page = opened()
+    page.get_by_label("Seed").fill(seed)
+    play(page)
+    assert "seed is a whole number" in message(page)
+    assert text_of(page) == ""
+
+
+def test_an_unknown_character_is_refused_with_a_word_on_why(opened):
+    page = opened()
+    page.get_by_label("Prompt").fill("Act 3, naïve")
+    play(page)
+    assert "Not known: “3”, “ï”, first at place 5" in message(page)
+    assert "no weights for it" in message(page)
+    assert page.get_by_label("Prompt").get_attribute("aria-invalid") == "true"
+    page.get_by_role("button", name="Leave them out").click()
+    finished(page)
+    assert text_of(page) == python_text(prompt="Act , nave")
+    assert page.get_by_label("Prompt").get_attribute("aria-invalid") is None
+    page.get_by_label("Prompt").fill("")
+    play(page)
+    assert "prompt is empty" in message(page)
+
+
+def test_copy(opened):
+    page = opened()
+    page.evaluate("navigator.clipboard.writeText = async (text) => { globalThis.copied = text; }")
+    page.get_by_role("button", name="Copy").click()
+    assert message(page) == "There is nothing to copy yet."
+    play(page)
+    page.get_by_role("button", name="Copy").click()
+    page.get_by_text("Copied: 508 characters.").wait_for()
+    assert page.evaluate("copied") == text_of(page)
+    page.evaluate(  # where the browser gives no clipboard: by hand
+        """() => {
+            navigator.clipboard.writeText = async () => { throw new Error("no"); };
+            document.execCommand = () => { globalThis.byHand = document.activeElement.value; };
+        }"""
+    )
+    page.get_by_role("button", name="Copy").click()
+    page.wait_for_function("globalThis.byHand")
+    assert page.evaluate("byHand") == text_of(page)
+
+
+def rows(page):
+    """The bars as text: {character: (drawn with, model's)}, most probable first."""
+    cells = page.locator(".pg-bars tbody tr:visible").evaluate_all(
+        "trs => trs.map((tr) => [...tr.children].map((cell) => cell.textContent))"
+    )
+    return {name: (drawn, own) for name, _, drawn, own in cells}
+
+
+def test_pointing_at_a_character_shows_its_probability_and_the_bars(opened):
+    page = opened()
+    slide(page, "Top-k", 4)
+    play(page)
+    text, at = text_of(page), 300
+    model, vocab, _ = read(MODELS["lstm"])
+    before = torch_logits(model, vocab, text[:at])[-1]
+    own, drawn = next_distribution(before), next_distribution(before, 0.8, top_k=4)
+    k = vocab.encode(text[at])[0]
+    page.locator(".pg-text [data-at='300']").scroll_into_view_if_needed()
+    page.locator(".pg-text [data-at='300']").hover()
+    said = page.locator(".pg-look").first.inner_text().replace("\xa0", " ")
+    assert said.startswith("Place 301, ")
+    assert f"gave it {100 * own[k]:.1f} %" in said
+    assert f"a surprise of {-np.log(own[k]):.2f} nats" in said
+    assert f"drawn with {100 * drawn[k]:.1f} %" in said
+    shown = rows(page)
+    best = np.argsort(-own, kind="stable")[:10]
+    assert len(shown) == 10
+    for i in best[:9]:
+        p, q = shown[vocab.chars[i].replace(" ", "␣").replace("\n", "↵")]
+        assert p == ("cut" if drawn[i] == 0 else f"{100 * drawn[i]:.1f}\xa0%")
+        assert q == f"{100 * own[i]:.1f}\xa0%"
+    width = page.locator(".pg-bar i").first.evaluate("bar => bar.style.width")
+    assert float(width[:-1]) == pytest.approx(100 * drawn[best[0]], abs=1e-2)
+    page.mouse.move(5, 5)  # away: the last character again
+    assert page.locator(".pg-look").first.inner_text().startswith("Place 508, ")
+
+
+def test_the_text_can_be_looked_through_by_keyboard(opened):
+    page = opened()
+    play(page)
+    slider = page.get_by_label("Look at a character")
+    slider.focus()
+    for _ in range(3):
+        page.keyboard.press("ArrowLeft")
+    assert slider.get_attribute("aria-valuetext").startswith("place 505, ")
+    assert page.locator(".pg-look").first.inner_text().startswith("Place 505, ")
+    assert page.locator(".pg-at").get_attribute("data-at") == "504"
+    page.keyboard.press("Home")
+    assert (
+        "the first character, which nothing foretells"
+        in page.locator(".pg-look").first.inner_text()
+    )
+    assert page.locator(".pg-at").get_attribute("data-at") == "0"
+
+
+def test_gates_grow_with_the_text_and_are_those_of_record_gates(opened):
+    page = opened()
+    canvas = page.locator("canvas")
+    page.get_by_label("Pace").select_option("40")
+    page.get_by_role("button", name="Play").click()
+    widths = []
+    for least in (12, 20, 30):
+        page.wait_for_function(f"document.querySelectorAll('.pg-text [data-at]').length >= {least}")
+        widths.append(canvas.bounding_box()["width"])
+    page.get_by_role("button", name="Stop").click()
+    assert widths == sorted(set(widths))
+    assert widths[0] >= 120
+    text = text_of(page)
+    model, vocab, _ = read(MODELS["lstm"])
+    gates = record_gates(model, vocab.encode(text))
+    slide(page, "Look at a character", 20)
+    page.get_by_label("Unit", exact=True).fill("17")
+    named = {
+        "forget gate": gates.forget, "input gate": gates.input, "output gate": gates.output,
+        "candidate": gates.cell, "cell state": gates.c, "hidden state": gates.h,
+    }  # fmt: skip
+    for name, values in named.items():
+        page.get_by_label("Show").select_option(label=name)
+        said = page.locator(".pg-gates .pg-look").inner_text()
+        assert f"at place 20, the {name} of unit 17 is " in said
+        numbers = [float(x) for x in re.findall(r"-?\d+\.\d+", said)]
+        assert numbers == pytest.approx([values[19, 16], values[19].mean()], abs=6e-4)
+        assert said.split("; ")[1].split()[0] == str(
+            (values[19] > (0.5 if name.endswith("gate") else 0)).sum()
+        )
+        assert said in canvas.get_attribute("aria-label")
+    page.get_by_label("Show").select_option("forget")
+    red = page.evaluate(  # of the middle of each square of one column
+        """() => {
+            const canvas = document.querySelector('canvas'), scale = canvas.height / 276;
+            const column = canvas.getContext('2d').getImageData(95 * scale, 0, 1, 256 * scale);
+            return Array.from({length: 128}, (_, y) => column.data[4 * (2 * y + 1) * scale]);
+        }"""
+    )
+    order = np.argsort(gates.forget[9])
+    seen = np.delete(np.array(red)[order], np.where(np.abs(order - 16) < 2))  # less unit 17's frame
+    assert seen[:20].min() > seen[-20:].max()  # shut is white, open is dark
+
+
+def test_pointing_into_the_heatmap(opened):
+    page = opened()
+    play(page)
+    box = page.locator(".pg-scroll").bounding_box()
+    page.locator("canvas").scroll_into_view_if_needed()
+    box = page.locator(".pg-scroll").bounding_box()
+    page.mouse.move(box["x"] + box["width"] - 15, box["y"] + 2 * 40 + 2)
+    said = page.locator(".pg-gates .pg-look").inner_text()
+    assert re.search(r"at place 50[678], the forget gate of unit 4[01] ", said), said
+
+
+def test_a_text_of_ones_own_is_coloured_by_surprise(opened):
+    page = opened("own")
+    own = "To be, or not to be:\nqzx the end."
+    page.get_by_label("Your text", exact=True).fill(own)
+    play(page, "Colour it")
+    assert message(page) == f"{len(own)} characters read."
+    assert text_of(page) == own
+    model, vocab, description = read(MODELS["lstm"])
+    ids = vocab.encode(own)
+    loss = evaluate(model, ids)
+    logits = torch_logits(model, vocab, own)
+    surprise = [
+        0,
+        *(-np.log(next_distribution(z)[i]) for z, i in zip(logits, ids[1:], strict=False)),
+    ]
+    summary = page.locator(".pg-result p", has_text="perplexity").inner_text()
+    held_out = description["about"]["held_out_nats"]
+    assert f"{loss:.2f} nats a character over {len(own) - 1} characters" in summary
+    assert f"perplexity {np.exp(loss):.1f}" in summary
+    assert f"{held_out:.2f} nats, perplexity {np.exp(held_out):.1f}" in summary
+    kinds = page.locator(".pg-text [data-at]").evaluate_all("all => all.map((s) => s.className)")
+    levels = np.digitize(surprise, [1, 2.5, 4.5])
+    for kind, level in zip(kinds, levels, strict=True):
+        assert kind.split(" ")[0].removesuffix("pg-end") == ("" if level == 0 else f"pg-s{level}")
+    assert {0, 1, 2, 3} == set(levels)
+    page.locator(".pg-text [data-at='22']").hover()
+    said = page.locator(".pg-look").inner_text()
+    assert f"{surprise[22]:.2f} nats ({surprise[22] / np.log(2):.2f} bits)" in said
+    page.get_by_label("Surprise in").select_option("bits")
+    assert f"{loss / np.log(2):.2f} bits a character" in page.get_by_text("perplexity").inner_text()
+    for kind, line in {"pg-s2": "dotted", "pg-s3": "double"}.items():  # not by colour alone
+        style = page.locator(f".pg-text .{kind}").first.evaluate(
+            "s => getComputedStyle(s).textDecoration"
+        )
+        assert line in style
+
+
+def test_a_text_of_ones_own_that_cannot_be_read(opened):
+    page = opened("own")
+    page.get_by_label("Your text", exact=True).fill("“Yes”, 2 × 2 = 4")
+    play(page, "Colour it")
+    assert "Not known: ““”, “””, “2”, “×”, “=”, “4”, first at place 1" in message(page)
+    assert page.get_by_label("Your text", exact=True).get_attribute("aria-invalid") == "true"
+    page.get_by_role("button", name="Leave them out").click()
+    finished(page, "Colour it")
+    assert text_of(page) == "Yes,     "
+    page.get_by_label("Your text", exact=True).fill("a")
+    play(page, "Colour it")
+    assert "two characters" in message(page)
+    page.get_by_label("Your text", exact=True).evaluate("b => { b.value = 'ab'.repeat(3000); }")
+    play(page, "Colour it")
+    assert message(page) == "5,000 characters read. Only the first 5,000 characters were read."
+
+
+def test_three_networks_side_by_side_from_the_same_numbers(opened):
+    page = opened()
+    page.get_by_label("Three side by side").check()
+    slide(page, "Top-p", 0.9)
+    play(page)
+    assert message(page) == "500 characters written by each of the three."
+    for at, cell in enumerate(CELLS):
+        assert text_of(page, at) == python_text(cell, top_p=0.9)
+        about = read(MODELS[cell])[2]["about"]
+        facts = page.locator(f".pg-column[data-cell={cell}]").inner_text()
+        assert f"{about['weights']:,} weights, {about['held_out_nats']:.2f} nats" in facts
+    page.get_by_label("Look at a place in all three").focus()
+    page.keyboard.press("Home")
+    page.keyboard.press("ArrowRight")
+    said = page.locator(".pg-column .pg-look").all_inner_texts()
+    assert [s.split(":")[0] for s in said] == ["Place 2, “A”"] * 3
+    assert len(set(said)) == 3
+
+
+NAME_OF_FOCUSED = "(document.activeElement.labels?.[0] ?? document.activeElement).innerText"
+
+
+def test_it_works_by_keyboard_alone(opened):
+    page = opened()
+    page.get_by_label("Let it write").focus()
+    reached = []
+    for _ in range(9):
+        page.keyboard.press("Tab")
+        reached.append(page.evaluate(NAME_OF_FOCUSED).split()[0])
+        outline = page.evaluate("getComputedStyle(document.activeElement).outlineStyle")
+        assert outline == "solid", reached[-1]
+    assert reached == [
+        "Prompt", "Temperature", "Top-k", "Top-p", "Seed", "Pace", "Play", "Copy", "Reset",
+    ]  # fmt: skip
+    page.keyboard.press("Shift+Tab")
+    page.keyboard.press("Shift+Tab")
+    page.keyboard.press("Enter")
+    page.get_by_role("button", name="Stop").wait_for()
+    page.keyboard.press("Space")
+    page.get_by_role("button", name="Play").wait_for()
+    assert page.evaluate("document.activeElement.className") == "pg-play"
+    page.get_by_label("Let it write").focus()
+    page.keyboard.press("ArrowRight")
+    assert page.get_by_role("button", name="Colour it").is_visible()
+    assert page.get_by_label("Your text", exact=True).is_visible()
+
+
+def test_the_output_is_announced_in_whole_words_now_and_then(opened):
+    page = opened()
+    page.evaluate(
+        """() => {
+            globalThis.heard = [];
+            const live = document.querySelector('[aria-live=polite]');
+            const hear = () => heard.push(live.textContent);
+            new MutationObserver(hear).observe(live, {childList: true});
+        }"""
+    )
+    page.locator(".pg-gates").evaluate("gates => { gates.open = false; }")
+    page.clock.install()
+    page.get_by_label("Pace").select_option("40")
+    page.get_by_role("button", name="Play").click()
+    page.get_by_role("button", name="Stop").wait_for()
+    page.clock.run_for(20_000)
+    finished(page)
+    heard = page.evaluate("heard")
+    assert HAMLET + "".join(heard)[-len(text_of(page)) + 8 :] == text_of(page)
+    assert 2 <= len(heard) <= 5
+    assert all(piece[-1] in " \n" for piece in heard[:-1])
+
+
+def test_less_motion_is_respected(opened):
+    page = opened(reduced_motion="reduce")
+    play(page, pace="5")  # 100 s at that pace
+    assert text_of(page) == python_text()
+
+
+def test_missing_weights_are_said_and_can_be_tried_again(browser, pages, tmp_path):
+    site = tmp_path / "site"
+    shutil.copytree(pages, site)
+    weights = site / "_static/playground/models/lstm.js"
+    weights.rename(tmp_path / "lstm.js")
+    page = browser.new_page()
+    page.goto((site / "index.html").as_uri())
+    play(page)
+    assert "could not be loaded" in message(page)
+    (tmp_path / "lstm.js").rename(weights)
+    play(page)
+    assert text_of(page) == python_text()
+    page.close()
+
+
+AXE = """() => axe.run('.charbook-playground', {
+        runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa'], preload: false,
+    }).then((result) => result.violations.map((v) =>
+        [v.id, ...v.nodes.map((n) => n.html.slice(0, 100))]))"""
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_every_mode_is_accessible_and_fits(opened, width):
+    """axe-core finds nothing in light and dark, and nothing reaches over the edge."""
+    page = opened(width=width, color_scheme="light")
+    page.add_script_tag(path=resources.files("axe_playwright_python") / "axe.min.js")
+    page.get_by_label("Pace").select_option("40")
+    for label, button in [
+        ("Let it write", "Play"),
+        ("Your text, coloured", "Colour it"),
+        ("Three side by side", "Play"),
+    ]:
+        page.locator(".pg-modes").get_by_label(label).check()
+        page.get_by_role("button", name=button).click()
+        page.locator(".pg-text [data-at='40']:visible").first.wait_for(state="attached")
+        if button == "Play":
+            page.get_by_role("button", name="Stop").click()
+        finished(page, button)
+        page.locator(".pg-text [data-at='20']:visible").first.click()
+        for details in page.locator(".pg details:visible").all():
+            details.evaluate("d => { d.open = true; }")
+        for theme in ("light", "dark"):
+            page.evaluate("theme => { document.documentElement.dataset.theme = theme; }", theme)
+            assert page.evaluate(AXE) == [], (label, theme)
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_colours_follow_the_theme(opened):
+    """The theme's own switch; the heatmap's ground turns dark with the page."""
+    page = opened(color_scheme="dark")
+    assert page.evaluate("document.documentElement.dataset.theme") == "dark"
+    slide(page, "Temperature", 0.5)
+    play(page)
+    shade = """() => {
+        const canvas = document.querySelector('canvas');
+        const copy = new OffscreenCanvas(canvas.width, 250).getContext('2d');
+        copy.drawImage(canvas, 0, 0);
+        const data = copy.getImageData(0, 0, canvas.width, 250).data;
+        let dark = 0;  // squares of a shut gate are the darkest of all, or the lightest
+        for (let i = 0; i < data.length; i += 4) dark += data[i] < 30 && data[i + 2] < 40;
+        return dark / (data.length / 4);
+    }"""
+    in_dark = page.evaluate(shade)
+    ground = "getComputedStyle(document.querySelector('.pg')).backgroundColor"
+    dark_ground = page.evaluate(ground)
+    page.evaluate("document.documentElement.dataset.theme = 'light'")
+    page.wait_for_timeout(100)
+    assert in_dark > 0.02
+    assert page.evaluate(shade) < in_dark / 2
+    assert page.evaluate(ground) != dark_ground
+
+
+def test_no_task_is_long(browser, opened):
+    """No task over 50 ms while weights load and each mode runs at full speed.
+
+    A task is measured in processor time, for on a machine with other work it also waits.
+    """
+    page = opened()
+    page.get_by_label("Pace").focus()  # Playwright's own script is in the page from here on
+    browser.start_tracing(page=page, categories=["toplevel", "devtools.timeline"])
+    play(page)
+    page.get_by_label("Your text, coloured").check()
+    page.get_by_label("Your text", exact=True).evaluate(  # typing is the browser's own work
+        "box => { box.value = 'To be, or not to be.\\n'.repeat(100); }"
+    )
+    play(page, "Colour it")
+    assert message(page) == "2,100 characters read."
+    page.get_by_label("Three side by side").check()
+    play(page)
+    events = json.loads(browser.stop_tracing())["traceEvents"]
+    threads = {
+        (e["pid"], e["tid"])
+        for e in events
+        if e["name"] == "thread_name" and e["args"]["name"] == "CrRendererMain"
+    }
+    tasks = [
+        e.get("tdur", e["dur"]) / 1000
+        for e in events
+        if e["ph"] == "X" and e["name"].endswith("RunTask") and (e["pid"], e["tid"]) in threads
+    ]
+    assert len(tasks) > 100
+    assert max(tasks) < 50, sorted(tasks)[-5:]

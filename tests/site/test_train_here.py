@@ -1,0 +1,531 @@
+"""Training in the page: its arithmetic against NumpyCharLSTM, and its page as a reader uses it."""
+
+import json
+import re
+import subprocess
+import sys
+from importlib import resources
+from pathlib import Path
+
+import numpy as np
+import pytest
+from test_playground import AXE, CONF, NAME_OF_FOCUSED
+
+from helpers.cli.export import read
+from helpers.corpus import Vocabulary, load_corpus, split_ids
+from helpers.ngram import NGram
+from helpers.numpy_lstm import NumpyCharLSTM
+from helpers.sampling import generate
+from helpers.training import evaluate
+from tests.site.browser import chromium, page_of, watch
+
+ROOT = Path(__file__).resolve().parents[2]
+PLAYGROUND = ROOT / "extra/_static/playground"
+SHORT = load_corpus("shakespeare", limit=2000).text
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with chromium() as it:
+        yield it
+
+
+# ---------------------------------------------------------------- the arithmetic
+
+
+@pytest.fixture(scope="module")
+def trainer(browser, tmp_path_factory):
+    """A page from the disk with the scripts that learn and nothing else."""
+    scripts = (PLAYGROUND / "engine.js", PLAYGROUND / "trainer.js")
+    with page_of(browser, tmp_path_factory.mktemp("trainer"), *scripts) as page:
+        yield page
+
+
+def test_products_equal_numpys(trainer):
+    """Sizes that are no multiples of the blocks, rows longer than a part, rows with gaps."""
+    rng = np.random.default_rng(0)
+    for m, n, k, gap in [
+        (3, 4, 5, 0),
+        (7, 9, 300, 2),
+        (2, 3, 1, 0),
+        (6, 5, 513, 0),
+        (1, 1, 256, 1),
+    ]:
+        a, b, out = rng.normal(size=(m, k)), rng.normal(size=(n, k)), rng.normal(size=(m, n))
+        spread = [np.pad(x, ((0, 0), (0, gap))).ravel().tolist() for x in (a, b)]
+        ours = trainer.evaluate(
+            """([m, n, k, step, a, b, out]) => {
+                const sums = new Float32Array(out);
+                charbookTrainer.addProduct(sums, m, n, k, a, step, b, step);
+                return Array.from(sums);
+            }""",
+            [m, n, k, k + gap, *spread, out.ravel().tolist()],
+        )
+        assert np.abs(np.reshape(ours, (m, n)) - (out + a @ b.T)).max() < 1e-5
+
+
+SIZES = [(3, 4, 5, 6, 7), (7, 5, 3, 9, 11)]  # B, T, E, H, V
+
+
+def twin(trainer, sizes, scale=2):
+    """The same network in NumPy and in the page (as ``learner``), with a few batches."""
+    batch, time, embed, hidden, vocab = sizes
+    ours = NumpyCharLSTM(vocab, embed, hidden, seed=1, dtype="float64")
+    for value in ours.params.values():
+        value *= scale
+    trainer.evaluate(
+        """([config, B, T, weights]) => {
+            globalThis.learner =
+                new charbookTrainer.Learner(config, B, T, new charbookEngine.Uniforms(0));
+            for (const name in weights) learner.weights[name].set(weights[name]);
+        }""",
+        [
+            {"vocab_size": vocab, "embed_size": embed, "hidden_size": hidden},
+            batch,
+            time,
+            {name: value.ravel().tolist() for name, value in ours.params.items()},
+        ],
+    )
+    rng = np.random.default_rng(2)
+    return ours, [rng.integers(0, vocab, (2, batch, time)) for _ in range(20)]
+
+
+@pytest.mark.parametrize("sizes", SIZES, ids=str)
+def test_loss_and_gradients_equal_numpys(trainer, sizes):
+    """To 1e-5, and again for the next batch: nothing is left over from the one before."""
+    ours, batches = twin(trainer, sizes)
+    for x, y in batches[:3]:
+        loss, grads, _ = ours.loss_and_grads(x, y)
+        theirs = trainer.evaluate(
+            """([x, y]) => {
+                const loss = learner.lossAndGrads(x, y);
+                const all = Object.entries(learner.grads);
+                return [loss, Object.fromEntries(all.map(([n, g]) => [n, Array.from(g)]))];
+            }""",
+            [x.ravel().tolist(), y.ravel().tolist()],
+        )
+        assert theirs[0] == pytest.approx(loss, abs=1e-5)
+        assert theirs[1].keys() == grads.keys()
+        for name, grad in grads.items():
+            assert np.abs(np.reshape(theirs[1][name], grad.shape) - grad).max() < 1e-5, name
+            assert np.abs(grad).max() > 1e-3, name
+
+
+@pytest.mark.parametrize("sizes", SIZES, ids=str)
+def test_adam_with_clipping_takes_numpys_steps(trainer, sizes):
+    """Twenty updates; the bound is such that some gradients are clipped and some are not."""
+    ours, batches = twin(trainer, sizes)
+    norms = []
+    for x, y in batches:
+        grads = ours.loss_and_grads(x, y)[1]
+        norms.append(np.sqrt(sum((g**2).sum() for g in grads.values())))
+    clip = float(np.median(norms)) / 2
+    unclipped, _ = twin(trainer, sizes)
+    losses, difference = [], 0
+    for x, y in batches:
+        losses.append(ours.train_step(x, y, lr=1e-2, clip=clip)[0])
+        difference = max(
+            difference, abs(unclipped.train_step(x, y, lr=1e-2, clip=None)[0] - losses[-1])
+        )
+    theirs = trainer.evaluate(
+        """([batches, clip]) =>
+            batches.map(([x, y]) => learner.trainStep(x, y, {rate: 1e-2, clip}))""",
+        [[[b.ravel().tolist() for b in pair] for pair in batches], clip],
+    )
+    assert difference > 1e-3  # so that clipping cannot be left out unseen
+    assert np.abs(np.array(theirs) - losses).max() < 1e-5
+    weights = trainer.evaluate(
+        """() => Object.fromEntries(
+            Object.entries(learner.weights).map(([n, w]) => [n, Array.from(w)]))"""
+    )
+    for name, value in ours.params.items():
+        assert np.abs(np.reshape(weights[name], value.shape) - value).max() < 1e-4, name
+
+
+def test_first_weights_have_pytorchs_distributions(trainer):
+    embedding, recurrent = trainer.evaluate(
+        """() => {
+            const config = {vocab_size: 50, embed_size: 32, hidden_size: 64};
+            const random = new charbookEngine.Uniforms(3);
+            const { weights } = new charbookTrainer.Learner(config, 3, 5, random);
+            const both = ["embedding.weight", "recurrent.weight_hh_l0"];
+            return both.map((name) => Array.from(weights[name]));
+        }"""
+    )
+    assert np.mean(embedding) == pytest.approx(0, abs=0.1)
+    assert np.std(embedding) == pytest.approx(1, abs=0.1)
+    assert np.abs(recurrent).max() == pytest.approx(1 / 8, abs=1e-3)
+    assert np.std(recurrent) == pytest.approx(1 / 8 / np.sqrt(3), rel=0.05)
+
+
+def test_a_text_is_cut_as_in_python(trainer):
+    text = "\ufeff" + SHORT.replace("\n", "\r\n") + "naïve 🙂 \uffff"
+    ours = trainer.evaluate(
+        """(text) => {
+            const { characters, train, held } = charbookTrainer.prepare(text);
+            return [characters, Array.from(train), Array.from(held)];
+        }""",
+        text,
+    )
+    plain = SHORT + "naïve 🙂 \uffff"
+    vocab = Vocabulary(plain)
+    assert ours[0] == "".join(vocab.chars)
+    for theirs, part in zip(ours[1:], split_ids(vocab.encode(plain)), strict=True):
+        assert theirs == part.tolist()
+
+
+@pytest.mark.parametrize("order", [1, 2, 5])
+def test_counting_has_the_loss_that_python_finds(trainer, order):
+    vocab = Vocabulary(SHORT)
+    train, held = split_ids(vocab.encode(SHORT))
+    loss = trainer.evaluate(
+        "([train, held, V, order]) => charbookTrainer.countingLoss(train, held, V, order)",
+        [train.tolist(), held.tolist(), len(vocab), order],
+    )
+    ngram = NGram(order, len(vocab), "witten-bell").fit(train)
+    assert loss == pytest.approx(evaluate(ngram, held), abs=1e-9)
+
+
+def test_a_loss_that_is_no_number_ends_the_training(trainer):
+    with pytest.raises(
+        Exception, match=r"After 1 update.* no number any more.*smaller learning rate"
+    ):
+        trainer.evaluate(
+            """(text) => {
+                const settings = {units: 4, rate: 0.01, updates: 10, seed: 1};
+                const training = new charbookTrainer.Training(text, settings, () => {});
+                training.learner.flat.fill(NaN);
+                for (const _ of training.run());
+            }""",
+            SHORT,
+        )
+
+
+# ---------------------------------------------------------------- the page
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory):
+    """A small site in the book's theme: one page, on which a network can be trained."""
+    source = tmp_path_factory.mktemp("small")
+    (source / "conf.py").write_text(CONF)
+    (source / "index.md").write_text("# Here\n\n:::{train-here}\nYour text stays with you.\n:::\n")
+    command = [sys.executable, "-m", "sphinx", "-q", "-W", "-b", "html", source, source / "out"]
+    run = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stderr
+    return source / "out"
+
+
+@pytest.fixture
+def opened(browser, built):
+    """Opens the page from the disk; afterwards it must not have complained, nor left the disk."""
+    contexts, complaints = [], []
+
+    def open_page(width=1280, **options):
+        context = browser.new_context(viewport={"width": width, "height": 900}, **options)
+        contexts.append(context)
+        page = context.new_page()
+        page.set_default_timeout(30_000)
+        complaints.append(watch(page))
+        page.goto((built / "index.html").as_uri())
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+    assert [c for some in complaints for c in some] == []
+
+
+def button(page, name):
+    return page.locator(".tr").get_by_role("button", name=name, exact=True)
+
+
+def message(page):
+    return page.locator(".tr .pg-message").first.inner_text()
+
+
+def figure(page, name):
+    """What stands under a heading of the table of figures."""
+    return page.locator(f".tr-numbers div:has(dt:text-is('{name}')) dd").inner_text()
+
+
+def choose(page, text=SHORT, units="32", updates="200"):
+    page.get_by_label("Text", exact=True).select_option("own")
+    page.get_by_label("Your text").evaluate("(box, text) => { box.value = text; }", text)
+    page.get_by_label("Size").select_option(units)
+    page.get_by_label("Length").select_option(updates)
+
+
+def train(page, **settings):
+    choose(page, **settings)
+    button(page, "Train").click()
+    button(page, "Go on").wait_for()
+
+
+def test_it_learns_more_than_how_frequent_each_character_is(opened):
+    page = opened()
+    train(page)
+    vocab = Vocabulary(SHORT)
+    train_ids, held_ids = split_ids(vocab.encode(SHORT))
+    frequencies = evaluate(NGram(1, len(vocab), "witten-bell").fit(train_ids), held_ids)
+    counting = evaluate(NGram(5, len(vocab), "witten-bell").fit(train_ids), held_ids)
+    held = float(figure(page, "Held-out loss").removesuffix(" nats"))
+    assert held < frequencies - 0.2
+    assert float(figure(page, "Perplexity, held out")) == pytest.approx(np.exp(held), rel=0.01)
+    assert figure(page, "Updates") == "200"
+    assert figure(page, "Times through the text") == "17"  # 200 * 3 * 50 / 1800
+    assert float(figure(page, "Characters a second").replace(",", "")) > 1000
+    assert message(page).startswith(f"200 updates done. The held-out loss is {held:.2f} nats")
+    said = page.locator(".tr-curve svg").get_attribute("aria-label")
+    assert f"knowing nothing {np.log(len(vocab)):.2f}" in said
+    assert f"knowing how frequent each is {frequencies:.2f}" in said
+    assert f"counting, five in a row {counting:.2f}" in said
+    assert f"held-out loss {held:.2f}" in said
+    when = page.locator(".tr-when").all_inner_texts()
+    numbers = [re.findall(r"^After (\d+) updates", w) for w in when]
+    assert numbers == [["200"], ["100"], ["50"], ["20"], ["10"], []]
+    first = page.locator(".tr-sample").last.inner_text()
+    last = page.locator(".tr-sample").first.inner_text()
+    assert last.count(" ") > first.count(" ") + 10
+    button(page, "Go on").click()
+    page.wait_for_function(
+        "document.querySelector('.tr .pg-message').textContent.startsWith('400')"
+    )
+
+
+def test_playing_and_saving_give_the_network_that_was_trained(opened, tmp_path):
+    """What Python writes with the saved weights is what the playground writes."""
+    page = opened(accept_downloads=True)
+    train(page)
+    with page.expect_download() as download:
+        button(page, "Save it").click()
+    download.value.save_as(tmp_path / "trained-here.js")
+    model, vocab, description = read(tmp_path / "trained-here.js")
+    assert vocab == Vocabulary(SHORT)
+    assert description["about"]["updates"] == 200
+    _, held_ids = split_ids(vocab.encode(SHORT))
+    assert f"{evaluate(model, held_ids):.2f} nats" == figure(page, "Held-out loss")
+    button(page, "Play with it").click()
+    stage = page.locator(".tr-stage")
+    stage.get_by_text("as it was after 200 updates").wait_for()
+    assert page.evaluate("document.activeElement.className") == "tr-stage"
+    prompt = stage.get_by_label("Prompt").input_value()
+    assert prompt in SHORT
+    stage.get_by_label("Pace").select_option("Infinity")
+    stage.get_by_role("button", name="Play").click()
+    stage.get_by_text("500 characters written.").wait_for()
+    text = stage.locator(".pg-text").evaluate(
+        """box => Array.from(box.querySelectorAll('[data-at]'),
+            (s) => s.classList.contains('pg-end') ? '\\n' : s.textContent).join('')"""
+    )
+    assert text == generate(model, vocab, prompt, 500, 0.8, seed=1)
+    stage.get_by_label("Your text, coloured").check()
+    stage.get_by_role("button", name="Colour it").click()
+    stage.get_by_text("On the text that it has not read").wait_for()
+    assert stage.get_by_label("Three side by side").count() == 0
+
+
+def updates(page):
+    return int(figure(page, "Updates").replace(",", ""))
+
+
+def test_pause_pauses_and_stop_stops(opened):
+    page = opened()
+    choose(page, updates="3000")
+    button(page, "Train").click()
+    page.wait_for_function("document.querySelectorAll('.tr-sample').length >= 4")
+    assert page.get_by_label("Size").is_disabled()
+    button(page, "Pause").click()
+    button(page, "Go on").wait_for()
+    there = updates(page)
+    assert message(page) == f"Paused after {there} updates."
+    page.wait_for_timeout(400)
+    assert updates(page) == there
+    assert page.get_by_label("Size").is_disabled()
+    button(page, "Go on").click()
+    page.wait_for_function(
+        "n => parseInt(document.querySelector('.tr-numbers dd').textContent.replace(',', '')) > n",
+        arg=there,
+    )
+    button(page, "Stop").click()
+    button(page, "Train anew").wait_for()
+    page.wait_for_timeout(200)
+    there = updates(page)
+    page.wait_for_timeout(400)
+    assert updates(page) == there < 3000
+    assert page.get_by_label("Size").is_enabled()
+    assert button(page, "Play with it").is_enabled()
+    assert button(page, "Stop").is_disabled()
+
+
+def test_the_books_texts_can_be_taken(opened):
+    page = opened()
+    asked = []
+    page.on("request", lambda request: asked.append(request.url.rpartition("/")[2]))
+    page.get_by_label("Text", exact=True).select_option("austen")
+    page.get_by_label("Size").select_option("32")
+    assert page.get_by_label("Your text").is_hidden()
+    assert asked == []
+    button(page, "Train").click()
+    page.wait_for_function("document.querySelectorAll('.tr-sample').length >= 2")
+    button(page, "Stop").click()
+    assert asked[0] == "austen.js"
+    corpus = load_corpus("austen")
+    train_ids, held_ids = corpus.split()
+    facts = page.locator(".tr-facts").inner_text()
+    assert f"learns from {len(train_ids):,} characters, of {len(corpus.vocab)} kinds" in facts
+    assert f"tested on {len(held_ids):,} that come after them" in facts
+
+
+def test_a_text_of_ones_own_is_sent_nowhere(opened, tmp_path):
+    """From a file of one's own, too: the worker's own address is all that is asked for."""
+    page = opened()
+    asked = []
+    page.on("request", lambda request: asked.append(request.url))
+    (tmp_path / "novel.txt").write_text(SHORT + "é", encoding="utf-8")
+    (tmp_path / "old.txt").write_bytes((SHORT + "é").encode("latin-1"))
+    page.get_by_label("Text", exact=True).select_option("own")
+    page.get_by_label("open a text file").set_input_files(tmp_path / "old.txt")
+    page.get_by_text("“old.txt” is not UTF-8 text.").wait_for()
+    page.get_by_label("open a text file").set_input_files(tmp_path / "novel.txt")
+    page.get_by_text("“novel.txt” is open.").wait_for()
+    assert page.get_by_label("Your text").input_value() == SHORT + "é"
+    page.get_by_label("Length").select_option("200")
+    button(page, "Train").click()
+    page.wait_for_function("document.querySelectorAll('.tr-sample').length >= 3")
+    button(page, "Stop").click()
+    assert all(url.startswith("blob:") for url in asked), asked
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("", "has 0 characters. It must have at least 1,000; for words to appear, 20,000 or more."),
+        ("To be, or not to be.", "has 20 characters. It must have at least 1,000"),
+        ("a" * 2000, "has one character only, over and over"),
+        ("ab" * 500_001, "has 1,000,002 characters, and the page takes 1,000,000 at most"),
+        ("".join(map(chr, range(0x4E00, 0x4E00 + 600))) * 3, "has 600 different characters"),
+    ],
+    ids=["empty", "short", "one character", "long", "many characters"],
+)
+def test_a_text_that_cannot_be_learned_is_refused_with_a_word_on_why(opened, text, why):
+    page = opened()
+    choose(page, text=text)
+    button(page, "Train").click()
+    page.locator(".tr .pg-message.pg-wrong").wait_for()
+    assert why in message(page)
+    assert page.get_by_label("Your text").get_attribute("aria-invalid") == "true"
+    assert button(page, "Train").is_enabled()
+    assert button(page, "Play with it").is_disabled()
+
+
+def test_settings_out_of_range_are_refused(opened):
+    page = opened()
+    choose(page)
+    page.get_by_text("More settings").click()
+    for label, value, why in [
+        ("Learning rate", "0", "rate lies above 0"),
+        ("Learning rate", "1.5", "rate lies above 0 and is 1 at most"),
+        ("Learning rate", "", "rate lies above 0"),
+        ("Seed", "-1", "seed is a whole number"),
+        ("Seed", "", "seed is a whole number"),
+    ]:
+        before = page.get_by_label(label).input_value()
+        page.get_by_label(label).fill(value)
+        button(page, "Train").click()
+        page.locator(".tr .pg-message.pg-wrong").wait_for()
+        assert why in message(page)
+        page.get_by_label(label).fill(before)
+    button(page, "Train").click()
+    button(page, "Go on").wait_for()
+    button(page, "Stop").click()
+    choose(page, text="short")
+    button(page, "Train anew").click()
+    page.get_by_text("This text has 5 characters.").wait_for()
+    button(page, "Play with it").click()  # what was trained before is still there
+    page.get_by_text("as it was after 200 updates").wait_for()
+
+
+def test_it_works_by_keyboard_and_announces_now_and_then(opened):
+    page = opened()
+    choose(page)
+    page.evaluate(
+        """() => {
+            globalThis.heard = [];
+            const status = document.querySelector('.tr [role=status]');
+            const hear = () => heard.push(status.textContent);
+            new MutationObserver(hear).observe(status, {childList: true});
+        }"""
+    )
+    page.get_by_label("Text", exact=True).focus()
+    reached = []
+    for _ in range(6):
+        page.keyboard.press("Tab")
+        reached.append(page.evaluate(NAME_OF_FOCUSED).split()[0])
+    assert reached == ["Size", "Length", "Your", "or", "More", "Train"]
+    page.keyboard.press("Enter")
+    button(page, "Go on").wait_for()
+    assert page.evaluate("document.activeElement.textContent") == "Go on"
+    heard = page.evaluate("heard")
+    marks = [m for m in heard if m.startswith("After")]
+    assert [m.split()[1] for m in marks] == ["10", "20", "50", "100", "200"]
+    assert len(heard) == 3 + 5  # reading, training, done; and the marks
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.textContent") == "Stop"
+    page.keyboard.press("Space")
+    button(page, "Train anew").wait_for()
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_it_is_accessible_and_fits(opened, width):
+    """axe-core finds nothing in either mode: refused, trained, played with."""
+    page = opened(width=width, color_scheme="light")
+    page.add_script_tag(path=resources.files("axe_playwright_python") / "axe.min.js")
+
+    def look(at):
+        for theme in ("light", "dark"):
+            page.evaluate("theme => { document.documentElement.dataset.theme = theme; }", theme)
+            assert page.evaluate(AXE) == [], (at, theme)
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+    choose(page, text="too short")
+    page.locator(".tr details").first.evaluate("d => { d.open = true; }")
+    button(page, "Train").click()
+    page.locator(".tr .pg-message.pg-wrong").wait_for()
+    look("refused")
+    train(page)
+    button(page, "Play with it").click()
+    look("trained")
+
+
+def test_no_task_of_the_page_is_long_and_it_is_told_now_and_then(browser, opened):
+    """While the worker trains, no task over 50 ms of the page's processor time."""
+    page = opened()
+    choose(page, updates="1000")
+    page.evaluate(
+        """() => {
+            globalThis.drawn = [];
+            const curve = document.querySelector('.tr-curve svg');
+            const draw = () => drawn.push(performance.now());
+            new MutationObserver(draw).observe(curve, {childList: true});
+        }"""
+    )
+    browser.start_tracing(page=page, categories=["toplevel", "devtools.timeline"])
+    button(page, "Train").click()
+    button(page, "Go on").wait_for()
+    events = json.loads(browser.stop_tracing())["traceEvents"]
+    threads = {
+        (e["pid"], e["tid"])
+        for e in events
+        if e["name"] == "thread_name" and e["args"]["name"] == "CrRendererMain"
+    }
+    tasks = [
+        e.get("tdur", e["dur"]) / 1000
+        for e in events
+        if e["ph"] == "X" and e["name"].endswith("RunTask") and (e["pid"], e["tid"]) in threads
+    ]
+    assert len(tasks) > 20
+    assert max(tasks) < 50, sorted(tasks)[-5:]
+    drawn = page.evaluate("drawn")
+    marks = 7  # from 10 to 1,000; each brings news of both losses
+    assert len(drawn) < 2 * marks + 10 * (drawn[-1] - drawn[0]) / 1000 + 5

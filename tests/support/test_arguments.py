@@ -1,0 +1,52 @@
+"""One way of checking arguments: what is taken, what is refused, and in which words."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from helpers.support.arguments import is_number, one_of, seed, whole_number
+
+
+@pytest.mark.parametrize(
+    "value", [4, 4.0, np.int64(4), np.uint8(4), np.float32(4), torch.tensor(4)]
+)
+def test_a_whole_number_becomes_an_int(value):
+    found = whole_number("size", value)
+    assert type(found) is int
+    assert found == 4
+
+
+@pytest.mark.parametrize(
+    "value",
+    [4.5, 0, -1, True, np.True_, None, math.inf, -math.inf, math.nan, "4", [4], 1 + 0j, ...],
+)
+def test_anything_else_is_refused_by_name(value):
+    with pytest.raises(ValueError, match="^size must be a whole number of at least 1, not "):
+        whole_number("size", value)
+
+
+def test_a_range_is_told():
+    assert whole_number("size", 0, at_least=0) == 0
+    with pytest.raises(ValueError, match="^top must be a whole number from 0 to 3, not 4$"):
+        whole_number("top", 4, 0, 3)
+
+
+@pytest.mark.parametrize("value", [-1, 2**64, 0.5, None])
+def test_a_seed_is_what_both_generators_take(value):
+    assert seed(2**64 - 1) == 2**64 - 1
+    with pytest.raises(ValueError, match="seed"):
+        seed(value)
+
+
+def test_what_a_number_is():
+    assert all(map(is_number, [0, 1.5, np.float32(2), np.int8(3), math.inf]))
+    assert not any(map(is_number, [True, None, "1", math.nan, [1], 1j, np.array([1.0])]))
+
+
+@pytest.mark.parametrize("value", ["c", None, [], {}, np.zeros(2)])
+def test_one_of_lists_what_is_allowed(value):
+    assert one_of("cell", "b", {"a": 1, "b": 2}) == "b"
+    with pytest.raises(ValueError, match="cell must be one of 'a', 'b', not"):
+        one_of("cell", value, {"a": 1, "b": 2})

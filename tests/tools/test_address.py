@@ -1,0 +1,126 @@
+"""The book's address is the same everywhere, and a notebook opened alone finds the helpers."""
+
+import os
+import shutil
+import subprocess
+import sys
+import sysconfig
+from pathlib import Path
+
+import nbformat
+import pytest
+from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError
+
+from tools.site import address
+
+ROOT = Path(__file__).resolve().parents[2]
+SOME = "https://github.com/somebody/a-book"
+
+
+@pytest.fixture
+def copy(tmp_path, monkeypatch):
+    """A copy of the book, which the tool takes for the book."""
+    tree = tmp_path / "the-book"
+    leave_out = shutil.ignore_patterns(".venv", "_build", ".git", "__pycache__", "*.part")
+    shutil.copytree(ROOT, tree, ignore=leave_out)
+    monkeypatch.setattr(address, "ROOT", tree)
+    return tree
+
+
+def test_the_address_is_the_same_everywhere():
+    assert address.main(["--check"]) == 0
+
+
+def test_a_changed_file_is_named(copy, capsys):
+    page = copy / "README.md"
+    page.write_text(
+        page.read_text().replace("<!-- address: errors -->", "<!-- address: errors -->!")
+    )
+    assert address.main(["--check"]) == 1
+    assert capsys.readouterr().out == "README.md\n"
+
+
+def test_an_address_is_set_everywhere_and_taken_back(copy):
+    before = {path: path.read_text() for path in copy.rglob("*.ipynb")}
+    address.main([SOME + ".git"])
+    config = (copy / "_config.yml").read_text()
+    assert f'url: "{SOME}"' in config
+    assert "use_issues_button: true" in config
+    assert f"[issues]({SOME}/issues)" in (copy / "README.md").read_text()
+    assert all(SOME in path.read_text() for path in before)
+    assert address.main(["--check"]) == 0
+    address.main(["--none"])
+    assert {path: path.read_text() for path in before} == before
+    assert "github.com/somebody" not in (copy / "_config.yml").read_text()
+
+
+def test_a_wrong_address_is_refused(capsys):
+    with pytest.raises(SystemExit):
+        address.main(["github.com/somebody"])
+    assert "no address such as https://github.com/OWNER/NAME" in capsys.readouterr().err
+
+
+@pytest.fixture
+def alone(copy, tmp_path):
+    """A folder with one chapter, and a clean environment that has the book's packages.
+
+    The packages (pip too) are lent by a .pth file, so that nothing is fetched; the helpers
+    are not among them.
+    """
+    folder = tmp_path / "alone"
+    folder.mkdir()
+    environment = tmp_path / "environment"
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", environment], check=True)
+    (packages,) = environment.glob("lib/python*/site-packages")
+    (packages / "lent.pth").write_text(sysconfig.get_path("purelib") + "\n")
+    return folder, environment
+
+
+def run(notebook, environment, monkeypatch):
+    """Run a notebook where it lies, with an environment's Python."""
+    monkeypatch.setenv("PATH", f"{environment / 'bin'}{os.pathsep}{os.environ['PATH']}")
+    monkeypatch.setenv("PIP_NO_BUILD_ISOLATION", "0")  # pip: "0" switches isolation off
+    monkeypatch.setenv("PIP_NO_INDEX", "1")  # no network
+    monkeypatch.setenv("PIP_DISABLE_PIP_VERSION_CHECK", "1")
+    kernel = environment / "share/jupyter/kernels/python3"
+    shutil.copytree(Path(sys.prefix) / "share/jupyter/kernels/python3", kernel)
+    monkeypatch.setenv("JUPYTER_PATH", str(environment / "share/jupyter"))
+    spec = '{"argv": ["%s", "-m", "ipykernel_launcher", "-f", "{connection_file}"], '
+    spec += '"display_name": "alone", "language": "python"}'
+    (kernel / "kernel.json").write_text(spec % (environment / "bin/python"))
+    stored = nbformat.read(notebook, as_version=4)
+    client = NotebookClient(
+        stored,
+        timeout=300,
+        kernel_name="python3",
+        resources={"metadata": {"path": notebook.parent}},
+    )
+    client.execute()
+    return stored
+
+
+def said(cell):
+    return "".join(o.text for o in cell.outputs if o.output_type == "stream")
+
+
+def test_a_chapter_opened_alone_fetches_the_helpers(copy, alone, monkeypatch):
+    folder, environment = alone
+    address.main([f"file://localhost{copy}"])  # older pips want a host
+    for command in (["init", "-q"], ["add", "."], ["commit", "-qm", "all"]):
+        who = ["-c", "user.name=a", "-c", "user.email=a@b"]
+        subprocess.run(["git", *who, *command], cwd=copy, check=True)
+    shutil.copy(copy / "chapters/text-as-data.ipynb", folder)
+    ran = run(folder / "text-as-data.ipynb", environment, monkeypatch)
+    stored = nbformat.read(ROOT / "chapters/text-as-data.ipynb", as_version=4)
+    printed, wanted = ([said(c) for c in n.cells if c.cell_type == "code"] for n in (ran, stored))
+    assert printed[1:] == wanted[1:]  # the first says what pip said
+    assert any(wanted)
+
+
+def test_a_chapter_opened_alone_without_an_address_says_what_to_do(copy, alone, monkeypatch):
+    folder, environment = alone
+    address.main(["--none"])
+    shutil.copy(copy / "chapters/text-as-data.ipynb", folder)
+    with pytest.raises(CellExecutionError, match="No module named 'helpers': open me in a copy"):
+        run(folder / "text-as-data.ipynb", environment, monkeypatch)

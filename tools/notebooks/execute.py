@@ -1,0 +1,110 @@
+"""Run notebooks from the top and store their outputs: the one way by which outputs change.
+
+    python -m tools.notebooks.execute [chapters/lstm.ipynb ...]      (all chapters by default)
+
+Timestamps and kernel details are stripped and cell ids made stable, so that a second run
+on the same machine changes nothing that git would show, apart from times.
+"""
+
+import json
+import os
+import sys
+import time
+from pathlib import Path
+
+# As in the tests: the CPU, one thread, no progress bars in the outputs.
+os.environ.setdefault("CHARBOOK_DEVICE", "cpu")
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ["TQDM_DISABLE"] = "1"
+
+import nbformat
+from nbclient import NotebookClient
+
+CHAPTERS = Path(__file__).resolve().parents[2] / "chapters"
+SECONDS = CHAPTERS.parent / "data" / "results" / "chapter-seconds.json"
+METADATA = {
+    "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
+    "language_info": {"name": "python", "pygments_lexer": "ipython3"},
+}
+
+
+def execute(path):
+    """Run one notebook in its folder; the file changes only if every cell succeeds."""
+    notebook = nbformat.read(path, as_version=4)
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            cell.outputs, cell.execution_count = [], None
+    client = NotebookClient(
+        notebook, timeout=1800, kernel_name="python3", resources={"metadata": {"path": path.parent}}
+    )
+    client.execute()
+    tidy(notebook, path.stem)
+    nbformat.validate(notebook)
+    partial = path.with_suffix(".part")
+    nbformat.write(notebook, partial)
+    partial.replace(path)
+
+
+def tidy(notebook, stem):
+    """Strip what differs from run to run; number the cells."""
+    notebook.metadata = nbformat.from_dict(METADATA)
+    for i, cell in enumerate(notebook.cells):
+        cell.id = f"{stem}-{i:03d}"
+        cell.metadata.pop("execution", None)
+        for output in cell.get("outputs", []):
+            output.pop("transient", None)
+        if cell.cell_type == "code":
+            cell.outputs = merge_streams(cell.outputs)
+
+
+def merge_streams(outputs):
+    """Join neighbouring pieces of one stream, which arrive cut at random places."""
+    merged = []
+    for output in outputs:
+        last = merged[-1] if merged else None
+        if last and output.output_type == last.output_type == "stream" and output.name == last.name:
+            last.text += output.text
+        else:
+            merged.append(output)
+    return merged
+
+
+def note_seconds(stem, seconds):
+    """Keep how long a chapter took, which its first lines tell; small changes are noise.
+
+    Returns True where the stored time changed, so that the chapter must run once more.
+    """
+    stored = json.loads(SECONDS.read_text())
+    rounded = 5 * max(1, round(seconds / 5))
+    old = stored.get(stem, 0)
+    if abs(rounded - old) <= max(5, 0.3 * old):
+        return False
+    stored[stem] = rounded
+    SECONDS.write_text(json.dumps(dict(sorted(stored.items())), indent=1) + "\n")
+    return True
+
+
+def kernel_seconds():
+    """Processor time of all kernels that have ended: on one thread, seconds on a quiet machine.
+
+    Windows does not tell it; the time on the clock stands in.
+    """
+    if os.name == "nt":
+        return time.perf_counter()
+    times = os.times()
+    return times.children_user + times.children_system
+
+
+def main(names):
+    paths = [Path(n) for n in names] or sorted(CHAPTERS.glob("*.ipynb"))
+    for path in paths:
+        started = kernel_seconds()
+        execute(path)
+        seconds = kernel_seconds() - started
+        print(f"{path.name}: {seconds:.0f} s", flush=True)
+        if note_seconds(path.stem, seconds):
+            execute(path)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,94 @@
+"""Sphinx extension: the playground, and its scripts on the pages that have it and no other.
+
+    :::{playground}
+    :mode: write, surprise or compare; what is shown first
+    A paragraph that introduces it, and stands there alone where no script runs.
+    :::
+
+    :::{train-here}
+    The same for the place where a network is trained in the page.
+    :::
+
+Everything lies in extra/_static/playground, but for the book's texts: a page from the disk
+can load a script and no other file, so each text is written into the site as one. A file in
+_static itself would be linked into every page.
+"""
+
+import json
+from pathlib import Path
+
+from docutils import nodes
+from docutils.parsers.rst import directives
+from sphinx.util.docutils import SphinxDirective
+
+CLASS = "charbook-playground"
+TRAINS = "charbook-train-here"  # a page where a network is trained
+NO_SCRIPT = (
+    "The playground runs in your browser and needs JavaScript, which is switched off. "
+    "The rest of the book does not need it."
+)
+DATA = Path(__file__).resolve().parents[2] / "data"
+TEXTS = ("shakespeare", "austen")
+
+
+class Playground(SphinxDirective):
+    """An introduction, and the place that the script fills."""
+
+    has_content = True
+    option_spec = {  # noqa: RUF012
+        "mode": lambda mode: directives.choice(mode, ("write", "surprise", "compare")),
+    }
+    classes, mount = [CLASS], "pg-mount"
+
+    def run(self):
+        holder = nodes.container(classes=list(self.classes))
+        self.state.nested_parse(self.content, self.content_offset, holder)
+        mode = self.options.get("mode", "write")
+        html = (
+            f'<div class="{self.mount}" data-mode="{mode}">'
+            f"<noscript><p>{NO_SCRIPT}</p></noscript></div>"
+        )
+        holder += nodes.raw("", html, format="html")
+        return [holder]
+
+
+class TrainHere(Playground):
+    """The same, where a network is trained."""
+
+    classes, mount = [CLASS, TRAINS], "tr-mount"
+
+
+def add_files(app, pagename, templatename, context, doctree):
+    """Link style and scripts into this page if the playground is on it."""
+    holders = [] if doctree is None else doctree.findall(nodes.container)
+    classes = {name for holder in holders for name in holder["classes"]}
+    scripts = ["engine", "playground"] if CLASS in classes else []
+    if TRAINS in classes:
+        scripts += ["trainer", "train-here"]
+        app.add_css_file("playground/train-here.css", priority=510)  # after the other
+    if scripts:
+        app.add_css_file("playground/playground.css")
+    for name in scripts:
+        app.add_js_file(f"playground/{name}.js", loading_method="defer")
+
+
+def write_texts(folder):
+    """The book's two corpora as scripts in ``folder``; each sets charbookTexts[name]."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in TEXTS:
+        text = json.dumps((DATA / f"{name}.txt").read_text(encoding="utf-8"))
+        script = f"(globalThis.charbookTexts ??= {{}}).{name} = {text};\n"
+        (folder / f"{name}.js").write_text(script, encoding="ascii")
+
+
+def finish(app, error):
+    if error is None and app.builder.format == "html":
+        write_texts(Path(app.outdir) / "_static/playground/texts")
+
+
+def setup(app):
+    app.add_directive("playground", Playground)
+    app.add_directive("train-here", TrainHere)
+    app.connect("html-page-context", add_files)
+    app.connect("build-finished", finish)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
