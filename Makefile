@@ -9,10 +9,14 @@ READY   := $(VENV)/.ready
 FRAMEWORKS := $(VENV)/.frameworks
 ON_GPU := $(patsubst %,tests/test_%.py,models training sampling gates numpy_lstm properties \
     benchmarks checkpoint) tests/fast tests/studies/test_memorisation.py tests/cli/test_export.py
+# A browser for the tests of the pages and the PDF; do without it with: make test BROWSER=
+BROWSER := browser
+# What `make test` runs: make test ARGS="tests/test_corpus.py -k split"
+ARGS    ?=
 # For PyTorch's CPU build on Linux: make book TORCH_INDEX=https://download.pytorch.org/whl/cpu
 TORCH_INDEX ?=
 
-.PHONY: help book frameworks test serve pdf lab execute results bench reproduce lint clean
+.PHONY: help book browser frameworks check test serve pdf lab execute results bench reproduce clean
 
 help: ## this list
 	@echo "make TARGET, where TARGET is one of"
@@ -34,17 +38,25 @@ $(VENV)/.frameworks: $(READY) requirements-frameworks.txt
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt -r requirements-frameworks.txt
 	@touch $@
 
+browser: $(READY) ## find a Chromium or Chrome, or install one, for `make test` and `make pdf`
+	@$(BIN)/python -m tools.site.chromium
+
 book: $(READY) ## build the site into _build/html; Sphinx warnings are errors
 	$(BIN)/jupyter-book build . -W -n --keep-going
 	@echo "Open _build/html/index.html, or run: make serve"
 
-test: $(READY) $(FRAMEWORKS) ## compute every stored output again and compare; run the helpers' tests
-	$(BIN)/python -m pytest --nbval -n $(WORKERS) --dist loadscope
-	@if $(BIN)/python -c 'import sys, torch; sys.exit(not torch.cuda.is_available())'; then \
+check: $(READY) ## style and the unit tests, without notebooks and browser (under a minute)
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
+	@$(BIN)/python -m pytest -q -n $(WORKERS) --dist loadscope -m "not slow" tests \
+	    --ignore tests/site --ignore tests/test_book.py
+
+test: $(READY) $(FRAMEWORKS) $(BROWSER) ## compute every stored output again and compare; run all tests
+	$(BIN)/python -m pytest --nbval -n $(WORKERS) --dist loadscope $(ARGS)
+	@if test -z "$(ARGS)" && $(BIN)/python -c 'import sys, torch; sys.exit(not torch.cuda.is_available())'; then \
 	    echo "There is a GPU: the helpers' tests once more, on it."; \
 	    CHARBOOK_DEVICE=cuda $(BIN)/python -m pytest $(ON_GPU); fi
 
-pdf: book ## print the whole book into _build/character-by-character.pdf (needs Chromium)
+pdf: book $(BROWSER) ## print the whole book into _build/character-by-character.pdf (with a browser)
 	$(BIN)/python -m tools.site.pdf _build/html _build/character-by-character.pdf
 
 serve: book ## build, then serve at http://localhost:8000
@@ -53,7 +65,7 @@ serve: book ## build, then serve at http://localhost:8000
 frameworks: $(VENV)/.frameworks ## install JAX, Flax and Keras, which one chapter needs
 
 lab: $(READY) ## open the notebooks in JupyterLab
-	$(BIN)/jupyter lab chapters
+	env -u MPLBACKEND $(BIN)/jupyter lab chapters
 
 execute: $(READY) $(FRAMEWORKS) ## run every notebook from the top and store its outputs
 	$(BIN)/python -m tools.notebooks.execute
@@ -67,9 +79,6 @@ bench: $(READY) ## time the book's loops against plain ones, in turn (about five
 
 reproduce: $(READY) $(FRAMEWORKS) ## do the outputs hold on other threads, instruction sets, versions? (50 minutes)
 	$(BIN)/python -m tools.notebooks.reproduce
-
-lint: $(READY) ## style of the Python files
-	$(BIN)/ruff check . && $(BIN)/ruff format --check .
 
 clean: ## remove what was built; the environment stays (rm -r .venv removes it too)
 	rm -rf _build .pytest_cache

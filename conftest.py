@@ -14,6 +14,7 @@ import re
 import subprocess
 import sys
 import tempfile
+from collections import Counter
 from pathlib import Path
 
 # Before any import of torch, here and in the notebooks' kernels, which inherit these.
@@ -111,10 +112,18 @@ def pytest_collection_modifyitems(items):
     """Skip the cells of the one chapter whose packages not everybody has installed."""
     missing = [n for n in ("jax", "flax", "optax", "keras") if not importlib.util.find_spec(n)]
     if missing:
-        reason = f"{', '.join(missing)} not installed: pip install -r requirements-frameworks.txt"
+        reason = f"{', '.join(missing)} not installed: `make frameworks` installs what is missing"
         for item in items:
             if item.path.name == "elsewhere.ipynb":
                 item.add_marker(pytest.mark.skip(reason=reason))
+
+
+def pytest_terminal_summary(terminalreporter):
+    """The last lines: what was skipped, a sentence for each reason."""
+    skipped = terminalreporter.stats.get("skipped", [])
+    reasons = Counter(report.longrepr[2].removeprefix("Skipped: ") for report in skipped)
+    for reason, n in reasons.most_common():
+        terminalreporter.write_line(f"{n} tests were skipped: {reason}")
 
 
 @pytest.fixture(scope="session")

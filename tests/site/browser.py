@@ -1,52 +1,23 @@
 """Chromium for the tests that look at pages as a reader's browser shows them."""
 
 import os
-import shutil
 from contextlib import contextmanager
-from pathlib import Path
 
 import pytest
 from playwright.sync_api import sync_playwright
 
-ARGUMENTS = [
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
-NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-MISSING = (
-    "no Chromium is found, which these tests drive. Install one: `apt-get install chromium` "
-    "(Debian, Ubuntu), or `.venv/bin/playwright install chromium` (any system); or set "
-    "CHARBOOK_CHROMIUM to the path of a Chrome or Chromium that you have"
-)
-
-
-def find_chromium(playwright):
-    """The path of a browser: the one named, one on the PATH, Playwright's own; or None."""
-    own = playwright.chromium.executable_path
-    candidates = [os.environ.get("CHARBOOK_CHROMIUM"), *map(shutil.which, NAMES), own]
-    return next((p for p in candidates if p and Path(p).is_file()), None)
-
-
-def insist(path):
-    """Where there is no browser, the test is skipped with a word on what to install; under
-    CI it fails."""
-    if path is None:
-        (pytest.fail if os.environ.get("CI") else pytest.skip)(MISSING)
-    return path
+from tools.site.chromium import launch
 
 
 @contextmanager
 def chromium():
-    """A browser without a window."""
+    """A browser without a window. Where there is none, the test is skipped and says what to
+    install; in CI it fails."""
     with sync_playwright() as playwright:
-        path = insist(find_chromium(playwright))
-        browser = playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
+        try:
+            browser = launch(playwright)
+        except FileNotFoundError as missing:
+            (pytest.fail if os.environ.get("CI") else pytest.skip)(str(missing))
         try:
             yield browser
         finally:

@@ -435,12 +435,13 @@ def test_a_page_prints_without_what_one_presses(browser, site, mode):
     assert (ink, ground, filtered) == ("rgb(0, 0, 0)", "rgb(255, 255, 255)", "none")
 
 
-def test_a_pdf_has_the_pages_in_order_with_bookmarks_and_equations(site, tmp_path):
+def test_a_pdf_has_the_pages_in_order_with_bookmarks_and_equations(browser, site, tmp_path):
     """The command behind `make pdf`, on two pages."""
     out = tmp_path / "two.pdf"
     pages = ["intro", "chapters/gru"]
-    command = [sys.executable, ROOT / "tools/make_pdf.py", site, out, *pages]
-    subprocess.run(command, check=True, capture_output=True)
+    command = [sys.executable, "-m", "tools.site.pdf", site, out, *pages]
+    run = subprocess.run(command, cwd=ROOT, capture_output=True, encoding="utf-8", check=False)
+    assert run.returncode == 0, run.stderr
     pdf = PdfReader(out)
     text = "\n".join(page.extract_text() for page in pdf.pages)
     top = [entry.title for entry in pdf.outline if not isinstance(entry, list)]

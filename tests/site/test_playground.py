@@ -22,7 +22,7 @@ from helpers.gates import Gates, record_gates
 from helpers.models import CharRNN, evaluating, predict
 from helpers.sampling import generate, next_distribution, pick
 from helpers.training import evaluate, fit
-from tests.site.browser import chromium, insist, page_of, watch
+from tests.site.browser import chromium, page_of, watch
 from tools.runs import playground_models
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -83,15 +83,6 @@ def random_model(cell, vocab, folder, precision="float32", sizes=(5, 6)):
             p.mul_(2)
     save(folder / "run", model, vocab)
     return model, export(folder / "run", folder / f"{cell}-{precision}.js", precision)
-
-
-def test_without_chromium_it_is_said_what_to_install(monkeypatch):
-    monkeypatch.delenv("CI", raising=False)
-    with pytest.raises(pytest.skip.Exception, match="apt-get install chromium"):
-        insist(None)
-    monkeypatch.setenv("CI", "true")
-    with pytest.raises(pytest.fail.Exception, match="playwright install chromium"):
-        insist(None)
 
 
 # ---------------------------------------------------------------- the engine against Python

@@ -5,7 +5,7 @@
 The articles of the built site are put one after another into one page, links between them
 are turned into links within it, and Chromium prints that: so equations and figures look as
 they do on the site, bookmarks come from the headings, and the file is tagged for screen
-readers. Chromium is found as for the browser tests (tests/site/browser.py).
+readers. How a browser is found: tools/site/chromium.py.
 """
 
 import re
@@ -18,7 +18,7 @@ import yaml
 from bs4 import BeautifulSoup
 from playwright.sync_api import sync_playwright
 
-from tests.site.browser import ARGUMENTS, MISSING, find_chromium
+from tools.site.chromium import launch
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -113,10 +113,10 @@ def one_page(site, parts):
 def print_pdf(html, out):
     """Let Chromium print one HTML file."""
     with sync_playwright() as playwright:
-        path = find_chromium(playwright)
-        if path is None:
-            sys.exit(f"For the PDF: {MISSING}")
-        browser = playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
+        try:
+            browser = launch(playwright)
+        except FileNotFoundError as missing:
+            sys.exit(f"The PDF is printed by a browser, and {missing}.")
         page = browser.new_page()
         page.set_default_timeout(600_000)
         page.goto(html.as_uri())
