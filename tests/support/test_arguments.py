@@ -23,13 +23,13 @@ def test_a_whole_number_becomes_an_int(value):
     [4.5, 0, -1, True, np.True_, None, math.inf, -math.inf, math.nan, "4", [4], 1 + 0j, ...],
 )
 def test_anything_else_is_refused_by_name(value):
-    with pytest.raises(ValueError, match="^size must be a whole number of at least 1, not "):
+    with pytest.raises(ValueError, match=r"^size must be a whole number of at least 1, not "):
         whole_number("size", value)
 
 
 def test_a_range_is_told():
     assert whole_number("size", 0, at_least=0) == 0
-    with pytest.raises(ValueError, match="^top must be a whole number from 0 to 3, not 4$"):
+    with pytest.raises(ValueError, match=r"^top must be a whole number from 0 to 3, not 4$"):
         whole_number("top", 4, 0, 3)
 
 

@@ -165,8 +165,8 @@ def test_a_restamp_believes_only_what_comes_out_again(tmp_path, capsys):
     assert stamps.stale(record, stamps.stamp) == (
         "it is older than the code that makes it ("
         + stamps.changed({}, stamps.stamp(stamps.stamp))
-        + "). Make it again: `python -m tools.runs.long_runs it`; or, if the change cannot move its "
-        "numbers: `python -m tools.runs.long_runs --restamp it`"
+        + "). Make it again: `python -m tools.runs.long_runs it`; or, if the change cannot move "
+        "its numbers: `python -m tools.runs.long_runs --restamp it`"
     )
     with pytest.raises(SystemExit, match="gives other losses now: make it again with `python"):
         stamps.restamp(path, lambda run: [2.0, 1.5002], stamps.stamp)

@@ -1,6 +1,7 @@
 """Do the stored outputs hold on other threads, instruction sets, versions, and again and again?
 
-    python -m tools.notebooks.reproduce [--chapters lstm gru ...] [--only AVX2 ...] [--workers 2] [--new]
+    python -m tools.notebooks.reproduce [--chapters lstm gru ...] [--only AVX2 ...]
+        [--workers 2] [--new]
     python -m tools.notebooks.reproduce --tighten
 
 Runs every chapter in each of the surroundings below, compares what its cells print with

@@ -1,7 +1,7 @@
 """Derive the stubs of the exercises from their solutions, so that the two cannot drift apart.
 
-    python -m tools.notebooks.stubs [chapters/vanilla-rnn.ipynb ...]      (all chapters by default)
-    python -m tools.notebooks.stubs --check [...]                         change nothing; 1 if any differs
+    python -m tools.notebooks.stubs [chapters/lstm.ipynb ...]    (all chapters by default)
+    python -m tools.notebooks.stubs --check [...]          change nothing; 1 if any differs
 
 An exercise stands between ``exercise-start`` and ``exercise-end``, its solution between
 ``solution-start`` and ``solution-end``. Each solution cell that calls ``check("name", ...)`` has
@@ -200,7 +200,8 @@ def main(arguments):
         if changed:
             nbformat.write(notebook, path)
             print(
-                f"{path.name}: {changed} stubs written; now run: python -m tools.notebooks.execute {path}"
+                f"{path.name}: {changed} stubs written; now run: "
+                f"python -m tools.notebooks.execute {path}"
             )
     sys.exit(1 if wrong else 0)
 

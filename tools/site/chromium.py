@@ -83,7 +83,8 @@ def install():
         for command in commands:
             run = subprocess.run(
                 command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, encoding="utf-8",
-                errors="replace", check=False, env=os.environ | {"DEBIAN_FRONTEND": "noninteractive"},
+                errors="replace", check=False,
+                env=os.environ | {"DEBIAN_FRONTEND": "noninteractive"},
             )  # fmt: skip
             if run.returncode:
                 print((run.stderr.strip() or "it failed").splitlines()[-1], file=sys.stderr)
