@@ -8,6 +8,7 @@ from __future__ import annotations
 import difflib
 import hashlib
 import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -282,3 +283,18 @@ def disjoint_windows(ids, seq_len):
     x = ids[: n * seq_len].reshape(n, seq_len)
     y = ids[1 : n * seq_len + 1].reshape(n, seq_len)
     return x, y
+
+
+def character_kinds(text, patterns, rest=None):
+    """Masks of the characters of each kind in a text: {kind: (T,) bool}, in the order given.
+
+    ``patterns`` {kind: regular expression}: all characters of its matches are of that kind,
+    unless a later pattern matches them too. What none matches is of the kind ``rest``, or
+    of none. So no character is of two kinds.
+    """
+    names = [*patterns, *([] if rest is None else [rest])]
+    numbers = np.full(len(text), len(patterns))
+    for number, pattern in enumerate(patterns.values()):
+        for match in re.finditer(pattern, text):
+            numbers[match.start() : match.end()] = number
+    return {name: numbers == number for number, name in enumerate(names)}

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from typing import NamedTuple
 
 import numpy as np
 import torch
 
+from .corpus import character_kinds
 from .models import evaluating
 from .statistics import block_bootstrap
 
@@ -68,8 +68,16 @@ def _run_layer(lstm, k, sequence):
     return [torch.stack(column) for column in zip(*rows, strict=True)]
 
 
-WORD = re.compile(r"[^\W\d_]+(?:'[^\W\d_]+)*")  # letters, and apostrophes between letters
-LABEL = re.compile(r"(?:\A|(?<=\n\n))[^\n:]+(?=:\n)")  # after an empty line, up to the colon
+# Letters of any alphabet; an apostrophe between two of them belongs to the word.
+LETTER = r"[^\W\d_]"
+POSITIONS = {
+    "first letter": rf"(?<!{LETTER})(?<!{LETTER}'){LETTER}",
+    "inside a word": rf"(?<={LETTER})(?:{LETTER}|'(?={LETTER}))+",
+    "last letter": rf"(?:(?<={LETTER})|(?<={LETTER}')){LETTER}(?!'?{LETTER})",
+    "space": r" ",
+    "line end": r"\n",
+    "label": r"(?:\A|(?<=\n\n))[^\n:]+(?=:\n)",  # after an empty line, up to the colon
+}
 
 
 def positions(text):
@@ -79,18 +87,7 @@ def positions(text):
     first only); "space"; "line end"; "label", the speaker's name before its colon, as plays
     have it; "punctuation", which is all the rest.
     """
-    kinds = np.full(len(text), "punctuation", dtype="U13")
-    for word in WORD.finditer(text):
-        kinds[word.start() : word.end()] = "inside a word"
-        kinds[word.end() - 1] = "last letter"
-        kinds[word.start()] = "first letter"
-    characters = np.array(list(text), dtype="U1")
-    kinds[characters == " "] = "space"
-    kinds[characters == "\n"] = "line end"
-    for label in LABEL.finditer(text):
-        kinds[label.start() : label.end()] = "label"
-    names = ("first letter", "inside a word", "last letter", "space", "line end", "label")
-    return {name: kinds == name for name in (*names, "punctuation")}
+    return character_kinds(text, POSITIONS, rest="punctuation")
 
 
 def shifted_sums(values, label):

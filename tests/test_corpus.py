@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from helpers import corpus
-from helpers.corpus import RARE, Vocabulary, disjoint_windows, load_corpus
+from helpers.corpus import RARE, Vocabulary, character_kinds, disjoint_windows, load_corpus
 
 
 @pytest.mark.parametrize(
@@ -211,3 +211,18 @@ def test_a_text_of_one_window_and_one_character_fills_a_window():
 def test_a_text_shorter_than_a_window_is_an_error():
     with pytest.raises(ValueError, match="has 5 characters; one window of 5 needs 6"):
         disjoint_windows(np.arange(5), seq_len=5)
+
+
+def test_kinds_of_characters_by_patterns_of_which_the_last_decides():
+    text = "I am,\n  7 am"
+    kinds = character_kinds(text, {"letter": r"[a-z]+", "space": " ", "indent": r"(?m)^ +"}, "rest")
+    assert list(kinds) == ["letter", "space", "indent", "rest"]
+    rows = {kind: "".join(".x"[int(is_kind)] for is_kind in mask) for kind, mask in kinds.items()}
+    assert rows == {
+        "letter": "..xx......xx",
+        "space":  ".x.......x..",
+        "indent": "......xx....",
+        "rest":   "x...xx..x...",
+    }  # fmt: skip
+    assert "rest" not in character_kinds(text, {"letter": "[a-z]"})
+    assert character_kinds("", {"letter": "[a-z]"})["letter"].shape == (0,)
