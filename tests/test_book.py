@@ -17,7 +17,7 @@ from tools.notebooks import stubs
 
 ROOT = Path(__file__).resolve().parent.parent
 NOTEBOOKS = sorted((ROOT / "chapters").glob("*.ipynb"))
-CONFIG = yaml.safe_load((ROOT / "_config.yml").read_text())
+CONFIG = yaml.safe_load((ROOT / "_config.yml").read_text(encoding="utf-8"))
 
 each_notebook = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)
 
@@ -250,11 +250,31 @@ def test_training_on_held_out_text_is_found(leak):
 
 
 def test_the_contents_list_every_chapter_once():
-    toc = yaml.safe_load((ROOT / "_toc.yml").read_text())
+    toc = yaml.safe_load((ROOT / "_toc.yml").read_text(encoding="utf-8"))
     listed = [c["file"] for part in toc["parts"] for c in part["chapters"]]
     stored = {f"chapters/{p.stem}" for p in (ROOT / "chapters").glob("*.*") if p.suffix != ".part"}
     assert len(listed) == len(set(listed))
     assert set(listed) == stored
+
+
+def title(path):
+    """The first heading of a page."""
+    if path.suffix == ".ipynb":
+        text = "\n".join(c.source for c in nbformat.read(path, as_version=4).cells[:1])
+    else:
+        text = path.read_text(encoding="utf-8")
+    return re.search(r"^# (.+)$", text, flags=re.M)[1]
+
+
+def test_the_landing_page_lists_the_chapters_in_the_order_of_the_contents():
+    toc = yaml.safe_load((ROOT / "_toc.yml").read_text(encoding="utf-8"))
+    listed = [c["file"] for part in toc["parts"] if part.get("numbered") for c in part["chapters"]]
+    intro = (ROOT / "intro.md").read_text(encoding="utf-8")
+    shown = re.findall(r"^\d+\. \[(.+?)\]\((.+?)\.(?:ipynb|md)\)", intro, flags=re.M)
+    assert [address for _, address in shown] == listed
+    for name, address in shown:
+        (path,) = ROOT.glob(f"{address}.*")
+        assert name == title(path)
 
 
 def test_each_chapter_has_a_measured_time():
