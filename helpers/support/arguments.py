@@ -8,24 +8,39 @@ import operator
 import numpy as np
 
 LARGEST_SEED = 2**64 - 1  # what torch's generators take
+MOST_SHOWN = 80  # characters of a value that was refused
 
 
 def whole_number(name, value, at_least=1, at_most=None):
-    """``value`` as an int. 4, 4.0 and NumPy's or torch's integers are whole numbers.
+    """``value`` as an int. 4, 4.0, and the same from NumPy or torch, are whole numbers.
 
     Raises ValueError, which calls the argument ``name``, for anything else: a fraction, a
-    bool, None, infinity, a text, a number out of range.
+    bool, None, infinity, a text, an array, a number out of range.
     """
     number = _as_int(value)
     if number is None or number < at_least or (at_most is not None and number > at_most):
         wanted = f"of at least {at_least}" if at_most is None else f"from {at_least} to {at_most}"
-        raise ValueError(f"{name} must be a whole number {wanted}, not {value!r}")
+        raise ValueError(f"{name} must be a whole number {wanted}, not {shown(value)}")
     return number
 
 
 def seed(value, name="seed"):
     """A seed for torch's and NumPy's generators, as an int."""
     return whole_number(name, value, 0, LARGEST_SEED)
+
+
+def ids(values, vocab_size):
+    """Ids of characters as an array of integers, each from 0 to ``vocab_size`` - 1.
+
+    Raises ValueError that names the first id outside, or the type of what is no integer.
+    """
+    values = np.asarray(values)
+    if values.size and not np.issubdtype(values.dtype, np.integer):
+        raise ValueError(f"ids are whole numbers, not {values.dtype}")
+    outside = values[(values < 0) | (values >= vocab_size)] if values.size else values
+    if outside.size:
+        raise ValueError(f"id {outside[0]} is outside the vocabulary's 0 to {vocab_size - 1}")
+    return values
 
 
 def is_number(value):
@@ -37,18 +52,26 @@ def is_number(value):
 def one_of(name, value, allowed):
     """``value``, where it is among ``allowed``; ValueError, which lists them, where not."""
     try:
-        if value in allowed:
+        if value in frozenset(allowed):  # in a tuple, an array would be compared item by item
             return value
-    except TypeError:  # unhashable, and so no key of a table
+    except TypeError:  # unhashable
         pass
-    raise ValueError(f"{name} must be one of {', '.join(map(repr, allowed))}, not {value!r}")
+    raise ValueError(f"{name} must be one of {', '.join(map(repr, allowed))}, not {shown(value)}")
+
+
+def shown(value):
+    """What an error shows of a value: its repr on one line, and of a long one the beginning."""
+    line = " ".join(repr(value).split())
+    return line if len(line) <= MOST_SHOWN else f"{line[:MOST_SHOWN]}…"
 
 
 def _as_int(value):
     """The whole number that a value is, or None."""
-    if isinstance(value, bool | np.bool_):
+    if hasattr(value, "ndim"):  # of NumPy or torch, and a number if it has no dimensions
+        value = value.item() if value.ndim == 0 else None
+    if isinstance(value, bool):
         return None
-    if isinstance(value, float | np.floating):
+    if isinstance(value, float):
         return int(value) if math.isfinite(value) and value == int(value) else None
     try:
         return operator.index(value)
