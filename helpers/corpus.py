@@ -7,12 +7,16 @@ from __future__ import annotations
 
 import difflib
 import hashlib
+import math
 import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+
+from .support.arguments import ids_below, is_number, shown, whole_number
+from .support.files import expand_user
 
 # In an installed copy the data lie in the package, in a checkout of the book beside it.
 HERE = Path(__file__).resolve().parent
@@ -91,11 +95,11 @@ class Vocabulary:
         """
         codes = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype=np.uint32)
         ids = np.searchsorted(self._codes, codes).clip(max=len(self) - 1)
-        strange = np.flatnonzero(self._codes[ids] != codes)
-        if strange.size and unknown is not None:
-            ids[strange] = self.chars.index(unknown)
-        elif strange.size:
-            position = int(strange[0])
+        missing = np.flatnonzero(self._codes[ids] != codes)
+        if missing.size and unknown is not None:
+            ids[missing] = self.chars.index(unknown)
+        elif missing.size:
+            position = int(missing[0])
             raise ValueError(
                 f"character {text[position]!r} at position {position} is not in the vocabulary, "
                 f"which has these {len(self)} characters: {self._shown()}"
@@ -107,15 +111,10 @@ class Vocabulary:
 
         Raises ValueError for an id outside 0 … len(vocabulary) - 1.
         """
-        ids = np.asarray(ids)
-        if ids.size == 0:
+        ids = ids_below(ids, len(self)).ravel()
+        if not ids.size:  # of any type, as an empty list is
             return ""
-        if not np.issubdtype(ids.dtype, np.integer):
-            raise ValueError(f"ids are whole numbers, not {ids.dtype}")
-        if ids.min() < 0 or ids.max() >= len(self):
-            wrong = int(ids[(ids < 0) | (ids >= len(self))][0])
-            raise ValueError(f"id {wrong} is outside the vocabulary's 0 to {len(self) - 1}")
-        return self._codes[ids.ravel()].tobytes().decode("utf-32-le", "surrogatepass")
+        return self._codes[ids].tobytes().decode("utf-32-le", "surrogatepass")
 
 
 @dataclass(frozen=True)
@@ -140,9 +139,12 @@ class Corpus:
 
 def split_ids(ids, val_fraction=0.1):
     """``Corpus.split`` for ids (N,), of which a memory map is not read."""
-    if not 0 <= val_fraction < 1:
-        raise ValueError(f"val_fraction must be at least 0 and below 1, not {val_fraction}")
-    n_train = int(len(ids) * (1 - val_fraction))
+    if not (is_number(val_fraction) and 0 <= val_fraction < 1):
+        raise ValueError(
+            f"val_fraction must be a number of at least 0 and below 1, not {shown(val_fraction)}"
+        )
+    # A tenth of 1,000 is 100, though 1 - 0.9 is a little less than 0.1 in floating point.
+    n_train = math.floor(round(len(ids) * (1 - val_fraction), 6))
     train_ids, val_ids = ids[:n_train], ids[n_train:]
     if len(train_ids) < 2 or (val_fraction > 0 and len(val_ids) < 2):
         raise ValueError(
@@ -164,8 +166,8 @@ def load_corpus(name, limit=None):
     Raises FileNotFoundError (no such name or file), ConnectionError (not here and cannot
     be downloaded), ValueError (empty, not UTF-8, zero bytes, wrong checksum, bad limit).
     """
-    if limit is not None and (isinstance(limit, bool) or int(limit) != limit or limit < 1):
-        raise ValueError(f"limit must be a whole number of characters, at least 1, not {limit!r}")
+    if limit is not None:
+        limit = whole_number("limit", limit)
     path = locate(name)
     data = path.read_bytes()
     text = _decode(data, path)
@@ -181,14 +183,14 @@ def locate(name):
         path = on_this_machine(name) or _download(name, SOURCES[name])
         _check_sha256(path.read_bytes(), SOURCES[name], path)
         return path
-    path = Path(name).expanduser()
-    if path.is_dir():
+    path = expand_user(name)
+    if os.path.isdir(path):
         raise FileNotFoundError(f"{path} is a folder: give the path of one text file")
-    if not path.is_file():
+    if not os.path.isfile(path):  # unlike Path's methods, False also for what cannot be a name
         near = difflib.get_close_matches(str(name), SOURCES, n=1)
         hint = f"Did you mean {near[0]!r}? " if near else ""
         raise FileNotFoundError(
-            f"there is no corpus and no file called {str(name)!r}. {hint}"
+            f"there is no corpus and no file called {shown(str(name))}. {hint}"
             f"The corpora are {', '.join(map(repr, SOURCES))}; anything else is read as the path "
             f"of a text file, from {Path.cwd()}."
         )
@@ -228,10 +230,10 @@ def _download(name, source):
 
 
 def _check_sha256(data, source, path):
-    found = hashlib.sha256(data).hexdigest()
-    if found != source.sha256:
+    digest = hashlib.sha256(data).hexdigest()
+    if digest != source.sha256:
         raise ValueError(
-            f"{path} is not the published file: its SHA-256 is {found}, and it should be "
+            f"{path} is not the published file: its SHA-256 is {digest}, and it should be "
             f"{source.sha256}. Restore or delete it; to read it as it is, give its path "
             "instead of its name."
         )
@@ -271,8 +273,9 @@ def disjoint_windows(ids, seq_len):
 
     Window k reads ids[k * seq_len : (k + 1) * seq_len]; its targets are the same stretch
     shifted by one, so each character but the first is a target at most once. What does
-    not fill a window at the end is left out.
+    not fill a window at the end is left out. Raises ValueError for a text too short for one.
     """
+    seq_len = whole_number("seq_len", seq_len)
     ids = np.asarray(ids)
     n = (len(ids) - 1) // seq_len
     if n < 1:

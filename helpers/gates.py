@@ -10,6 +10,7 @@ import torch
 from .corpus import character_kinds
 from .models import evaluating
 from .statistics import block_bootstrap
+from .support.arguments import ids_below, whole_number
 
 
 class Gates(NamedTuple):
@@ -37,9 +38,8 @@ def record_gates(model, ids, layer=0):
     config = getattr(model, "config", {})
     if config.get("cell") != "lstm":
         raise ValueError(f"only an LSTM has these gates, not cell={config.get('cell')!r}")
-    if not 0 <= layer < config["num_layers"]:
-        raise ValueError(f"layer must be between 0 and {config['num_layers'] - 1}, not {layer}")
-    ids = np.asarray(ids)
+    layer = whole_number("layer", layer, 0, config["num_layers"] - 1)
+    ids = ids_below(ids, config["vocab_size"])
     if ids.ndim != 1 or ids.size == 0:
         raise ValueError(f"ids must be one text, of shape (T,), not {ids.shape}")
     with evaluating(model):
@@ -135,6 +135,7 @@ def gate_effect(values, mask_a, mask_b, block=200, resamples=1000, seed=0):
             f"the masks must have at least two characters each and none in common; they have "
             f"{a.sum()} and {b.sum()}, and {(a & b).sum()} in common"
         )
+    block = whole_number("block", block)
     gate = values.mean(axis=1)  # (T,)
     sums = gate * a, a.astype(float), gate * b, b.astype(float)
 

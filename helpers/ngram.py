@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
+
+from .support.arguments import ids_below, one_of, whole_number
 
 SMOOTHINGS = ("kneser-ney", "witten-bell", "add-one")
 
@@ -35,12 +39,9 @@ class NGram:
     """
 
     def __init__(self, order, vocab_size, smoothing="kneser-ney"):
-        if isinstance(order, bool) or int(order) != order or order < 1:
-            raise ValueError(f"order must be a whole number of at least 1, not {order!r}")
-        if smoothing not in SMOOTHINGS:
-            known = ", ".join(map(repr, SMOOTHINGS))
-            raise ValueError(f"smoothing must be one of {known}, not {smoothing!r}")
-        if vocab_size**order >= 2**63:
+        order, vocab_size = whole_number("order", order), whole_number("vocab_size", vocab_size)
+        smoothing = one_of("smoothing", smoothing, SMOOTHINGS)
+        if order * math.log2(vocab_size) >= 63:  # codes are int64
             raise ValueError(f"order {order} with {vocab_size} characters is too large to count")
         self.order, self.vocab_size, self.smoothing = order, vocab_size, smoothing
         self.counts = []  # counts[k - 1]: sorted codes of the k-grams seen, and how often
@@ -49,7 +50,7 @@ class NGram:
 
     def fit(self, ids):
         """Count all n-grams up to the order in ids (N,); returns self."""
-        ids = self._checked(ids)
+        ids = self._as_ids(ids)
         if len(ids) < self.order:
             raise ValueError(
                 f"a text of {len(ids)} characters is too short to count {self.order}-grams"
@@ -70,7 +71,7 @@ class NGram:
         """ids (B, T), state (B, up to order - 1) or None -> log-probabilities (B, T, V), state."""
         if not self.counts:
             raise RuntimeError("the n-gram has counted nothing yet: call fit(ids) first")
-        ids = self._checked(ids)
+        ids = self._as_ids(ids)
         past = ids[:, :0] if state is None else state  # (B, S)
         text = np.concatenate([past, ids], axis=1)  # (B, S + T)
         logits = np.empty((*ids.shape, self.vocab_size))
@@ -116,15 +117,9 @@ class NGram:
         share = (counts - taken) / np.repeat(total, ends - starts)
         return _Table(contexts, starts, ends, codes % self.vocab_size, share, given_back / total)
 
-    def _checked(self, ids):
-        """The ids as an array of integers, refused if one is not below the vocabulary's size."""
-        ids = np.asarray(ids, dtype=np.int64)
-        if ids.size and not 0 <= ids.min() <= ids.max() < self.vocab_size:
-            raise ValueError(
-                f"ids must lie between 0 and {self.vocab_size - 1}, the vocabulary's last; "
-                f"found {ids.min()} to {ids.max()}"
-            )
-        return ids
+    def _as_ids(self, ids):
+        """The ids as int64, in which codes of many characters fit; refused if one is none."""
+        return ids_below(ids, self.vocab_size).astype(np.int64, copy=False)
 
     def _codes(self, ids, k):
         """Each run of k ids as one number in base V: (N,) -> (N - k + 1,); zeros for k = 0."""

@@ -11,6 +11,8 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.colors import LinearSegmentedColormap
 
+from .support.arguments import whole_number
+
 NAMES = {
     "rnn": "RNN", "lstm": "LSTM", "gru": "GRU", "transformer": "Transformer",
     "ngram": "n-gram", "text": "real text",
@@ -72,8 +74,7 @@ def architecture(name):
 def smooth(values, width=25):
     """Running mean over ``width`` values: (N,) -> (N - width + 1,)."""
     values = np.asarray(values, dtype=float)
-    if not 1 <= width <= len(values):
-        raise ValueError(f"width must be between 1 and {len(values)}, not {width}")
+    width = whole_number("width", width, 1, len(values))
     return np.convolve(values, np.ones(width) / width, mode="valid")
 
 
@@ -102,6 +103,8 @@ def describe(**drawn):
     """
     for name, values in drawn.items():
         values = np.asarray(values, dtype=float)
+        if not values.size:
+            raise ValueError(f"{name} is empty: the figure shows nothing of it")
         print(
             f"{name}: n {values.size}, mean {values.mean():.4f}, "
             f"min {values.min():.4f}, max {values.max():.4f}"

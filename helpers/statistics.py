@@ -6,6 +6,9 @@ import math
 
 import numpy as np
 
+from .support import arguments
+from .support.arguments import whole_number
+
 
 def block_bootstrap(statistic, *series, block=200, resamples=1000, seed=0):
     """A statistic of a text with its 95 % interval: ``(estimate, low, high)``, floats.
@@ -17,7 +20,7 @@ def block_bootstrap(statistic, *series, block=200, resamples=1000, seed=0):
     block : characters in a block. It should be longer than neighbours stay alike, and N many
         times longer than it. block=1 is the ordinary bootstrap, which takes the characters
         for independent; on text its intervals are too narrow.
-    resamples : texts drawn
+    resamples : texts drawn, 40 or more
     seed : the same seed draws the same texts
 
     Each resample is made of blocks that start anywhere, drawn with replacement and put one
@@ -40,19 +43,11 @@ def block_bootstrap(statistic, *series, block=200, resamples=1000, seed=0):
             "the series must have one length, an entry for each character; they have "
             f"{', '.join(str(len(values)) for values in series)}"
         )
-    if block != int(block) or not 1 <= block <= n // 2:
-        raise ValueError(
-            f"block must be a whole number from 1 to half of the {n} characters, not {block!r}"
-        )
-    if resamples != int(resamples) or resamples < 40:
-        raise ValueError(
-            f"resamples must be a whole number of at least 40, not {resamples!r}: fewer say "
-            "nothing about the outermost twentieth"
-        )
-    block = int(block)
+    block = whole_number(f"block, at most half of the {n} characters,", block, 1, n // 2)
+    # Fewer say nothing about the outermost twentieth.
+    drawn = np.empty(whole_number("resamples", resamples, 40))
+    rng = np.random.default_rng(arguments.seed(seed))
     blocks = [_blocks_by_start(values, block) for values in series]
-    rng = np.random.default_rng(seed)
-    drawn = np.empty(int(resamples))
     for k in range(len(drawn)):
         starts = rng.integers(n, size=math.ceil(n / block))  # the same for all series
         texts = (b[starts].reshape(-1, *b.shape[2:])[:n] for b in blocks)  # the last is cut

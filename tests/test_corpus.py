@@ -4,7 +4,14 @@ import numpy as np
 import pytest
 
 from helpers import corpus
-from helpers.corpus import RARE, Vocabulary, character_kinds, disjoint_windows, load_corpus
+from helpers.corpus import (
+    RARE,
+    Vocabulary,
+    character_kinds,
+    disjoint_windows,
+    load_corpus,
+    split_ids,
+)
 
 
 @pytest.mark.parametrize(
@@ -69,10 +76,18 @@ def test_holding_nothing_out_leaves_the_whole_text():
     assert (len(train_ids), len(val_ids)) == (100, 0)
 
 
-@pytest.mark.parametrize("fraction", [-0.1, 1, 1.5, float("nan")])
+@pytest.mark.parametrize("fraction", [-0.1, 1, 1.5, float("nan"), None, "0.1", False, [0]])
 def test_an_impossible_split_is_an_error(fraction):
     with pytest.raises(ValueError, match="val_fraction"):
         load_corpus("austen").split(fraction)
+
+
+def test_fractions_are_those_that_are_written():
+    """1 - 0.9 is 0.09999999999999998 in floating point."""
+    assert [len(part) for part in split_ids(np.arange(1000), 0.9)] == [100, 900]
+    # The chapters' splits: a tenth, the whole characters of it rounded up.
+    for n, n_train in ((169_210, 152_289), (24_234, 21_810), (1_115_394, 1_003_854), (30, 27)):
+        assert len(split_ids(np.arange(n))[0]) == n_train
 
 
 def test_a_text_too_short_to_split_is_an_error(tmp_path):
@@ -85,17 +100,21 @@ def test_limit_keeps_the_first_characters():
     assert load_corpus("austen", limit=30).text == load_corpus("austen").text[:30]
 
 
-@pytest.mark.parametrize("limit", [0, -5, 2.5, True])
-def test_a_limit_that_is_no_length_is_an_error(limit):
-    with pytest.raises(ValueError, match="limit must be a whole number"):
-        load_corpus("austen", limit=limit)
-
-
 def test_a_path_is_read_without_its_byte_order_mark_and_with_plain_line_ends(tmp_path):
     path = tmp_path / "mine.txt"
     path.write_bytes(b"\xef\xbb\xbfone\r\ntwo\rthree\n")
     assert load_corpus(path).text == "one\ntwo\nthree\n"
     assert load_corpus(str(path)).text == "one\ntwo\nthree\n"
+
+
+def test_a_file_whose_name_begins_with_a_tilde_or_is_no_name(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(FileNotFoundError, match=r"no file called '~notes\.txt'"):
+        load_corpus("~notes.txt")
+    (tmp_path / "~notes.txt").write_text("notes", encoding="utf-8")
+    assert load_corpus("~notes.txt").text == "notes"
+    with pytest.raises(FileNotFoundError, match=r"no file called 'a+…\. The corpora are"):
+        load_corpus("a" * 10_000)  # the text itself, where its path was asked for
 
 
 def test_a_misspelt_name_suggests_the_right_one():

@@ -73,10 +73,12 @@ def test_what_has_no_such_gates_is_refused():
         record_gates(tiny("gru"), some_ids())
     with pytest.raises(ValueError, match="only an LSTM has these gates, not cell=None"):
         record_gates(torch.nn.LSTM(E, H), some_ids())
-    with pytest.raises(ValueError, match="between 0 and 0, not 1"):
+    with pytest.raises(ValueError, match="layer must be a whole number from 0 to 0, not 1"):
         record_gates(tiny(), some_ids(), layer=1)
     with pytest.raises(ValueError, match=r"shape \(T,\), not \(1, 9\)"):
         record_gates(tiny(), some_ids()[None])
+    with pytest.raises(ValueError, match="id 9 is outside the vocabulary's 0 to 6"):
+        record_gates(tiny(), [1, 9])
 
 
 PLAY = "FIRST CITIZEN:\nI know't, 'tis so.\nWell-met\n\nAll:\nAy!\n\nexit: he"

@@ -42,7 +42,7 @@ def test_smooth_is_a_running_mean():
     values = np.array([1.0, 2.0, 6.0, 3.0])
     np.testing.assert_allclose(plotting.smooth(values, 3), [3.0, 11 / 3])
     np.testing.assert_allclose(plotting.smooth(values, 1), values)
-    with pytest.raises(ValueError, match="between 1 and 4, not 9"):
+    with pytest.raises(ValueError, match="width must be a whole number from 1 to 4, not 9"):
         plotting.smooth(values, 9)
 
 
@@ -78,3 +78,5 @@ def test_the_style_has_no_text_below_nine_points():
 def test_describe_prints_what_a_figure_draws(capsys):
     plotting.describe(loss=[1.0, 2.0, 6.0])
     assert capsys.readouterr().out == "loss: n 3, mean 3.0000, min 1.0000, max 6.0000\n"
+    with pytest.raises(ValueError, match="loss is empty"):
+        plotting.describe(loss=[])

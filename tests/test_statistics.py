@@ -123,9 +123,10 @@ def test_a_thousand_resamples_of_the_held_out_text_take_little_time():
         ([], {}, "at least one series"),
         ([3.0], {}, "at least one series"),
         ([np.ones(9), np.ones(8)], {"block": 2}, "they have 9, 8"),
-        ([np.ones(9)], {"block": 0}, "from 1 to half of the 9 characters, not 0"),
-        ([np.ones(9)], {"block": 5}, "from 1 to half of the 9 characters, not 5"),
+        ([np.ones(9)], {"block": 0}, "at most half of the 9 characters, must be .* 1 to 4, not 0"),
+        ([np.ones(9)], {"block": 5}, "at most half of the 9 characters, must be .* 1 to 4, not 5"),
         ([np.ones(9)], {"block": 2.5}, "not 2.5"),
+        ([np.ones(9)], {"block": 2, "seed": None}, "seed must be .* from 0 .* not None"),
         ([np.ones(9)], {"block": 2, "resamples": 10}, "at least 40, not 10"),
     ],
 )

@@ -18,6 +18,8 @@ import os
 import numpy as np
 
 from ..numpy_lstm import NumpyCharLSTM
+from ..support import arguments
+from ..support.arguments import whole_number
 
 INSTALL = "pip install -r requirements-frameworks.txt"
 GATES = ("i", "f", "g", "o")  # PyTorch's order: input, forget, cell candidate, output
@@ -53,7 +55,10 @@ class _FromTorch:
     """
 
     def __init__(self, vocab_size, embed_size=32, hidden_size=128, seed=0, lr=3e-3, clip=5.0):
-        self.vocab_size, self.embed_size, self.hidden_size = vocab_size, embed_size, hidden_size
+        self.vocab_size = whole_number("vocab_size", vocab_size)
+        self.embed_size = whole_number("embed_size", embed_size)
+        self.hidden_size = whole_number("hidden_size", hidden_size)
+        seed = None if seed is None else arguments.seed(seed)
         self.lr, self.clip = lr, clip
         self._build(seed)
 

@@ -7,6 +7,8 @@ from functools import lru_cache
 
 import numpy as np
 
+from ..support.arguments import whole_number
+
 FIRST_REACH = 32  # characters compared at first; most matches are shorter
 
 
@@ -37,11 +39,9 @@ def share_seen(text, source, length):
     """The share, from 0 to 1, of the stretches of ``length`` characters of text that occur in
     source. A text of N characters has N - length + 1 of them; repeated ones count each time.
 
-    Raises ValueError for an empty source, a length that is no whole number above 0, and a
-    text that is shorter than the length.
+    Raises ValueError for an empty source and a text that is shorter than the length.
     """
-    if isinstance(length, bool) or int(length) != length or length < 1:
-        raise ValueError(f"length must be a whole number of at least 1, not {length!r}")
+    length = whole_number("length", length)
     if len(text) < length:
         raise ValueError(
             f"a text of {len(text)} characters has no stretch of {length}: take a longer text or "

@@ -29,7 +29,7 @@ def seed(value, name="seed"):
     return whole_number(name, value, 0, LARGEST_SEED)
 
 
-def ids(values, vocab_size):
+def ids_below(values, vocab_size):
     """Ids of characters as an array of integers, each from 0 to ``vocab_size`` - 1.
 
     Raises ValueError that names the first id outside, or the type of what is no integer.

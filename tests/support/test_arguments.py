@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from helpers.support.arguments import ids, is_number, one_of, seed, whole_number
+from helpers.support.arguments import ids_below, is_number, one_of, seed, whole_number
 
 
 @pytest.mark.parametrize(
@@ -39,7 +39,7 @@ def test_what_an_error_shows_is_one_short_line():
 
 @pytest.mark.parametrize("values", [[0, 4], np.array([[4, 0]], np.uint8), torch.tensor([4]), []])
 def test_ids_of_a_vocabulary_of_five_are_taken(values):
-    np.testing.assert_array_equal(ids(values, 5), np.asarray(values))
+    np.testing.assert_array_equal(ids_below(values, 5), np.asarray(values))
 
 
 @pytest.mark.parametrize(
@@ -55,7 +55,7 @@ def test_ids_of_a_vocabulary_of_five_are_taken(values):
 )
 def test_what_is_no_id_is_named(values, message):
     with pytest.raises(ValueError, match=message):
-        ids(values, 5)
+        ids_below(values, 5)
 
 
 def test_a_range_is_told():
