@@ -1,8 +1,6 @@
-"""Settings for the whole suite, and stored outputs compared within stated tolerances.
+"""Settings for the whole suite: the notebooks' surroundings, and how outputs are compared.
 
-A cell whose metadata carries the tag ``nbval-rtol=1e-3`` is compared so: words, and whole
-numbers, exactly; each decimal number within that relative difference (or the last printed
-digit, whichever is more). Cells without the tag are compared to the letter. Pictures are
+Stored outputs are compared within stated tolerances (tools/notebooks/tolerance.py). Pictures are
 not compared; a hidden cell after each prints the numbers that it draws.
 
 The chapter on other frameworks is skipped where they are not installed.
@@ -10,70 +8,20 @@ The chapter on other frameworks is skipped where they are not installed.
 
 import importlib.util
 import os
-import re
 import subprocess
 import sys
-import tempfile
 from collections import Counter
 from pathlib import Path
-
-# Before any import of torch, here and in the notebooks' kernels, which inherit these.
-os.environ.setdefault("CHARBOOK_DEVICE", "cpu")
-os.environ.setdefault("OMP_NUM_THREADS", "1")
-os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # threads that spin stall a busy machine
-os.environ.setdefault("TQDM_DISABLE", "1")  # a progress bar would be an output
-os.environ.pop("PYTHONWARNINGS", None)
-# Keras reads its settings there and would write them into the reader's home.
-os.environ.setdefault("KERAS_HOME", str(Path(tempfile.gettempdir()) / "charbook-keras"))
 
 import pytest
 from filelock import FileLock
 from nbval.plugin import IPyNbCell
 
-DECIMAL = re.compile(r"-?\d+\.\d+(?:e[-+]?\d+)?|-?\d+e[-+]?\d+")
-LOOSEST = 0.2
+from tools.notebooks import surroundings
+from tools.notebooks.tolerance import Tolerant, tolerance
 
-
-class Tolerant(str):
-    """A text that equals another whose decimal numbers are within a relative tolerance."""
-
-    rtol = 0.0
-
-    def __eq__(self, other):
-        if DECIMAL.sub("#", self) != DECIMAL.sub("#", other):
-            return False
-        pairs = zip(DECIMAL.findall(self), DECIMAL.findall(other), strict=True)
-        return all(close(a, b, self.rtol) for a, b in pairs)
-
-    def __ne__(self, other):
-        return not self == other
-
-    __hash__ = str.__hash__
-
-
-def close(a, b, rtol):
-    """Whether two printed numbers agree within rtol, or differ in the last digit by one."""
-    digit = max(last_digit(a), last_digit(b))
-    difference = abs(float(a) - float(b))
-    return difference <= max(rtol * max(abs(float(a)), abs(float(b))), 1.001 * digit)
-
-
-def last_digit(number):
-    """What one step in the last printed digit is worth: 0.001 for "2.345"."""
-    mantissa, _, exponent = number.partition("e")
-    decimals = len(mantissa.partition(".")[2])
-    return 10.0 ** (int(exponent or 0) - decimals)
-
-
-def tolerance(metadata):
-    """The ``nbval-rtol`` of a cell's metadata, or None; refused where it is no tolerance."""
-    for tag in metadata.get("tags", []):
-        if tag.startswith("nbval-rtol"):
-            value = float(tag.partition("=")[2])
-            if not 1e-4 <= value <= LOOSEST:
-                raise ValueError(f"tag {tag!r}: a tolerance lies between 1e-4 and {LOOSEST}")
-            return value
-    return None
+# Before any import of torch, here and in the notebooks' kernels, which inherit these.
+surroundings.clean(os.environ)
 
 
 def sanitize(cell, output):
@@ -84,8 +32,7 @@ def sanitize(cell, output):
         return "a PNG picture"  # a glued one, which nbval would compare byte for byte
     rtol = tolerance(cell.cell.metadata)
     if rtol is not None:
-        output = Tolerant(output)
-        output.rtol = rtol
+        output = Tolerant(output, rtol)
     return output
 
 

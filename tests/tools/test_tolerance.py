@@ -2,13 +2,8 @@
 
 import pytest
 
-from conftest import Tolerant, compare_outputs, sanitize, tolerance
-
-
-def tolerant(text, rtol):
-    text = Tolerant(text)
-    text.rtol = rtol
-    return text
+from conftest import compare_outputs, sanitize
+from tools.notebooks.tolerance import Tolerant, tolerance
 
 
 @pytest.mark.parametrize(
@@ -28,12 +23,12 @@ def tolerant(text, rtol):
     ],
 )
 def test_numbers_may_differ_a_little_and_words_not(stored, new, rtol, same):
-    assert (tolerant(stored, rtol) == tolerant(new, rtol)) is same
-    assert (tolerant(stored, rtol) != tolerant(new, rtol)) is not same
+    assert (Tolerant(stored, rtol) == Tolerant(new, rtol)) is same
+    assert (Tolerant(stored, rtol) != Tolerant(new, rtol)) is not same
 
 
 def test_a_number_that_is_none_is_not_close():
-    assert tolerant("loss nan", 1e-1) != tolerant("loss 1.0", 1e-1)
+    assert Tolerant("loss nan", 1e-1) != Tolerant("loss 1.0", 1e-1)
 
 
 def test_the_tag_is_read_and_bounded():

@@ -3,7 +3,9 @@
     python -m tools.notebooks.execute [chapters/lstm.ipynb ...]      (all chapters by default)
 
 Timestamps and kernel details are stripped and cell ids made stable, so that a second run
-on the same machine changes nothing that git would show, apart from times.
+on the same machine changes nothing that git would show, apart from times. The user's own
+settings have no part in it (tools/notebooks/surroundings.py). A notebook that would lose a
+picture is not stored.
 """
 
 import json
@@ -12,13 +14,10 @@ import sys
 import time
 from pathlib import Path
 
-# As in the tests: the CPU, one thread, no progress bars in the outputs.
-os.environ.setdefault("CHARBOOK_DEVICE", "cpu")
-os.environ.setdefault("OMP_NUM_THREADS", "1")
-os.environ["TQDM_DISABLE"] = "1"
-
 import nbformat
 from nbclient import NotebookClient
+
+from tools.notebooks import surroundings
 
 CHAPTERS = Path(__file__).resolve().parents[2] / "chapters"
 SECONDS = CHAPTERS.parent / "data" / "results" / "chapter-seconds.json"
@@ -29,20 +28,44 @@ METADATA = {
 
 
 def execute(path):
-    """Run one notebook in its folder; the file changes only if every cell succeeds."""
+    """Run one notebook in its folder; the file changes only if every cell succeeds.
+
+    ValueError where a cell showed a picture and shows fewer now.
+    """
     notebook = nbformat.read(path, as_version=4)
-    for cell in notebook.cells:
-        if cell.cell_type == "code":
-            cell.outputs, cell.execution_count = [], None
-    client = NotebookClient(
-        notebook, timeout=1800, kernel_name="python3", resources={"metadata": {"path": path.parent}}
-    )
-    client.execute()
+    before = [pictures(cell) for cell in notebook.cells]
+    run(notebook, path.parent, surroundings.clean(dict(os.environ)))
+    for cell, count in zip(notebook.cells, before, strict=True):
+        if pictures(cell) < count:
+            raise ValueError(
+                f"{path} is not stored: this cell showed {count} pictures, and {pictures(cell)} "
+                f"now; if that is meant, clear its outputs first:\n{cell.source}"
+            )
     tidy(notebook, path.stem)
     nbformat.validate(notebook)
     partial = path.with_suffix(".part")
     nbformat.write(notebook, partial)
     partial.replace(path)
+
+
+def run(notebook, folder, environment):
+    """Run a notebook's cells from the top; its outputs become those of this run.
+
+    An exception of nbclient or of the kernel where a cell fails or the kernel ends.
+    """
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            cell.outputs, cell.execution_count = [], None
+    place = {"metadata": {"path": folder}}
+    client = NotebookClient(notebook, timeout=1800, kernel_name="python3", resources=place)
+    client.execute(env=environment)
+
+
+def pictures(cell):
+    """How many of a cell's outputs hold a picture."""
+    return sum(
+        any(k.startswith("image/") for k in o.get("data", {})) for o in cell.get("outputs", [])
+    )
 
 
 def tidy(notebook, stem):
@@ -74,13 +97,14 @@ def note_seconds(stem, seconds):
 
     Returns True where the stored time changed, so that the chapter must run once more.
     """
-    stored = json.loads(SECONDS.read_text())
+    stored = json.loads(SECONDS.read_text(encoding="utf-8"))
     rounded = 5 * max(1, round(seconds / 5))
     old = stored.get(stem, 0)
     if abs(rounded - old) <= max(5, 0.3 * old):
         return False
     stored[stem] = rounded
-    SECONDS.write_text(json.dumps(dict(sorted(stored.items())), indent=1) + "\n")
+    text = json.dumps(dict(sorted(stored.items())), indent=1) + "\n"
+    SECONDS.write_text(text, encoding="utf-8")
     return True
 
 
@@ -102,7 +126,7 @@ def main(names):
         execute(path)
         seconds = kernel_seconds() - started
         print(f"{path.name}: {seconds:.0f} s", flush=True)
-        if note_seconds(path.stem, seconds):
+        if path.resolve().parent == CHAPTERS and note_seconds(path.stem, seconds):
             execute(path)
 
 
