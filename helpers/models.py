@@ -11,8 +11,6 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from .fast import layers as kernels
-
 CELLS = {"rnn": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU}
 
 # A long sequence is read in pieces of this many characters, or of `context` where that is
@@ -61,9 +59,6 @@ class CharRNN(nn.Module):
         """
         if ids.dim() != 2:
             raise ValueError(f"ids must have the shape (batch, time), not {tuple(ids.shape)}")
-        if kernels.runs(self.recurrent, ids):  # in ``fit`` on a CPU: the same, quicker
-            hidden, state = kernels.run(self.embedding.weight, self.recurrent, ids, state)
-            return self.output(hidden).transpose(0, 1), state
         embedded = self.embedding(ids)  # (B, T, E)
         hidden, state = self.recurrent(embedded, state)  # (B, T, H)
         return self.output(hidden), state  # (B, T, V)

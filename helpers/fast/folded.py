@@ -33,36 +33,23 @@ import math
 
 import numpy as np
 import torch
-from torch import nn
 
-from ..models import Attention, Block, CharRNN, CharTransformer
+from ..models import CharTransformer
 from ..numpy_lstm import NumpyCharLSTM
+from . import is_plain
 
 GATES = {"rnn": 1, "lstm": 4, "gru": 3}
 
-# A model made of anything else is not taken apart.
-KNOWN_PARTS = {
-    CharRNN,
-    CharTransformer,
-    Block,
-    Attention,
-    nn.Embedding,
-    nn.RNN,
-    nn.LSTM,
-    nn.GRU,
-    nn.Linear,
-    nn.LayerNorm,
-    nn.Dropout,
-    nn.ModuleList,
-}
+# The cell of a recurrent layer, by its mode.
+CELL = {"RNN_TANH": "rnn", "LSTM": "lstm", "GRU": "gru"}
 
 
 def fold(model):
     """The machine that writes like ``model``, or None where there is none for it.
 
-    There is one for a CharRNN, a CharTransformer and a NumpyCharLSTM in float32 or float64,
-    just as they are defined: none for a subclass, for a model with hooks or with a part that
-    was exchanged for another kind. A machine has one method:
+    There is one for a NumpyCharLSTM, and for a CharRNN or CharTransformer that ``is_plain``
+    accepts: none for a subclass, a model with hooks or one with an exchanged part. A machine
+    has one method:
 
     start(batch, groups) -> step
         groups : pairs (rows, state): which of the ``batch`` streams the model left in which
@@ -72,35 +59,13 @@ def fold(model):
     """
     if type(model) is NumpyCharLSTM:
         return FoldedRNN(model.params, "lstm", num_layers=1)
-    if not (isinstance(model, nn.Module) and _as_defined(model)):
+    if not is_plain(model):
         return None
     weights = {name: p.detach().cpu().numpy() for name, p in model.named_parameters()}
     if type(model) is CharTransformer:
         return FoldedTransformer(weights, model.config, model.norm.eps)
-    return FoldedRNN(weights, model.config["cell"], model.config["num_layers"])
-
-
-def _as_defined(model):
-    """Whether a torch model is nothing but what models.py makes."""
-    if type(model) not in (CharRNN, CharTransformer):
-        return False
-    if {p.dtype for p in model.parameters()} not in ({torch.float32}, {torch.float64}):
-        return False
-    for part in model.modules():
-        hooks = part._forward_hooks or part._forward_pre_hooks
-        if type(part) not in KNOWN_PARTS or hooks or "forward" in vars(part):
-            return False
-    if type(model) is CharRNN and not _is_plain(model.recurrent, model.config):
-        return False
-    return model.output.bias is not None
-
-
-def _is_plain(recurrent, config):
-    """Whether a recurrent module has all that ``FoldedRNN`` looks for, and nothing else."""
-    mode = {"rnn": "RNN_TANH", "lstm": "LSTM", "gru": "GRU"}[config["cell"]]
-    wanted = {"mode": mode, "num_layers": config["num_layers"], "bias": True}
-    wanted |= {"bidirectional": False, "proj_size": 0}
-    return all(getattr(recurrent, name, None) == value for name, value in wanted.items())
+    cell = CELL.get(model.recurrent.mode)
+    return None if cell is None else FoldedRNN(weights, cell, model.recurrent.num_layers)
 
 
 class FoldedRNN:

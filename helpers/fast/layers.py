@@ -8,52 +8,47 @@ the gradient of a weight matrix is one product over all steps. The input's part 
 is fetched from a table with a row for each character, so that the product with the input
 matrix has V rows instead of T * B.
 
-``train_step``, and so ``fit``, switches it on with ``by_hand``. ``runs`` says where it applies;
-everything else, a GPU, evaluation, dropout between layers, and a model that a chapter calls
-itself, goes through PyTorch's own layers.
+``train_step``, and so ``fit``, calls ``read`` where ``applies`` says that it may stand in for the
+model. Everything else, a GPU, evaluation, dropout between layers, a model that a reader has
+changed or calls, goes through PyTorch's own layers.
 """
 
 from __future__ import annotations
-
-from contextlib import contextmanager
-from contextvars import ContextVar
 
 import torch
 from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
-_WANTED = ContextVar("by_hand", default=False)
+from ..models import CharRNN
+from . import is_plain
 
 
-@contextmanager
-def by_hand():
-    """Inside, models that are trained on a CPU take the way of this module where it applies."""
-    before = _WANTED.set(True)
-    try:
-        yield
-    finally:
-        _WANTED.reset(before)
+def applies(model, ids):
+    """Whether ``read`` may stand in for ``model`` on ids (B, T).
 
-
-def runs(layer, ids):
-    """Whether ``run`` is to stand in for ``layer`` on ids (B, T).
-
-    ``layer.by_hand = False`` switches it off for one layer. Second derivatives need that.
+    ``model.recurrent.by_hand = False`` switches it off. Second derivatives need that.
     """
+    if type(model) is not CharRNN or getattr(model.recurrent, "mode", None) not in LAYERS:
+        return False
+    layer = model.recurrent
     return (
-        _WANTED.get()
-        and layer.training
-        and torch.is_grad_enabled()
+        is_plain(model)
         and getattr(layer, "by_hand", True)
-        and layer.mode in LAYERS
-        and layer.bias
-        and not layer.bidirectional
+        and layer.training
         and (layer.dropout == 0 or layer.num_layers == 1)
-        and layer.weight_hh_l0.device.type == ids.device.type == "cpu"
+        and torch.is_grad_enabled()
         and not torch.is_autocast_enabled("cpu")
         and not torch.compiler.is_compiling()
+        and {ids.device.type, *(p.device.type for p in model.parameters())} == {"cpu"}
+        and ids.dim() == 2
         and ids.numel() > 0
     )
+
+
+def read(model, ids, state=None):
+    """What ``model(ids, state)`` gives: logits (B, T, V) and the state after them."""
+    hidden, state = run(model.embedding.weight, model.recurrent, ids, state)
+    return model.output(hidden).transpose(0, 1), state
 
 
 def run(embedding, layer, ids, state=None):
@@ -79,7 +74,8 @@ def run(embedding, layer, ids, state=None):
         elif len(embedding) <= ids.numel():
             rows, places = F.linear(embedding, weight_ih, bias_ih), ids
         else:  # an alphabet larger than the batch: no table
-            rows, places = F.linear(embedding[ids.flatten()], weight_ih, bias_ih), None
+            rows = F.linear(F.embedding(ids.flatten(), embedding), weight_ih, bias_ih)
+            places = None
         if places is None:  # a row for each place, fetched in order
             places = torch.arange(ids.numel()).view_as(ids)
         hidden = kind.apply(rows, places, weight_hh, bias_hh, start)  # (T, B, H)
@@ -162,7 +158,9 @@ class GRULayer(torch.autograd.Function):
         places, weight, hs = ctx.saved_tensors
         kept, ctx.kept = ctx.kept, None
         if kept is None:
-            raise RuntimeError("a GRU trained by hand goes back once: set layer.by_hand = False")
+            raise RuntimeError(
+                "a GRU trained by hand goes back once: set model.recurrent.by_hand = False"
+            )
         H = hs.shape[2]
         each_step = (kept[:, :, : 3 * H], *kept.split(H, dim=2), hs[:-1], d_hs)
         each_step = (reversed(block.unbind()) for block in each_step)
