@@ -11,6 +11,11 @@ import math
 
 import numpy as np
 
+from .support import arguments
+
+DTYPES = ("float32", "float64")
+CONVERTED = "only a CharRNN with cell='lstm' and one layer can be converted"
+
 
 class NumpyCharLSTM:
     """Embedding, one LSTM layer, linear output layer; no framework.
@@ -20,15 +25,17 @@ class NumpyCharLSTM:
     dtype : "float32" to train; "float64" to check gradients
 
     Called like every model of the book: ids (B, T), state -> logits (B, T, V), state.
-    The state is the pair (h, c), each (B, H), or None for zeros.
+    The state is the pair (h, c), each (B, H), or None for zeros. Raises ValueError for ids
+    outside the vocabulary, sizes that are not whole numbers and any other dtype.
     """
 
     def __init__(self, vocab_size, embed_size=32, hidden_size=128, seed=0, dtype="float32"):
-        self.vocab_size, self.embed_size, self.hidden_size = vocab_size, embed_size, hidden_size
-        self.dtype = np.dtype(dtype)
-        if self.dtype not in (np.float32, np.float64):
-            raise ValueError(f"dtype must be float32 or float64, not {dtype!r}")
-        rng = np.random.default_rng(seed)
+        vocab_size = self.vocab_size = arguments.whole_number("vocab_size", vocab_size)
+        embed_size = self.embed_size = arguments.whole_number("embed_size", embed_size)
+        hidden_size = self.hidden_size = arguments.whole_number("hidden_size", hidden_size)
+        name = getattr(dtype, "name", getattr(dtype, "__name__", dtype))  # of np.dtype, np.float32
+        self.dtype = np.dtype(arguments.one_of("dtype", name, DTYPES))
+        rng = np.random.default_rng(arguments.seed(seed))
         bound = 1 / math.sqrt(hidden_size)
         shapes = {
             "recurrent.weight_ih_l0": (4 * hidden_size, embed_size),
@@ -44,17 +51,17 @@ class NumpyCharLSTM:
         # Adam's two running means, each in one array, parameter after parameter
         self.moments = np.zeros((2, sum(p.size for p in self.params.values())), self.dtype)
         self.steps = 0
-        self._rooms = {}
+        self._buffers = {}
 
     def __call__(self, ids, state=None):
         """ids (B, T), state -> logits (B, T, V), state."""
-        logits, state, _ = self._forward(np.asarray(ids), state)
+        logits, state, _ = self._forward(self._checked(ids), state)
         return logits, state
 
     def loss_and_grads(self, x, y, state=None):
         """Inputs and targets (B, T) -> mean loss in nats, gradients by name, state after."""
-        x, y = np.asarray(x), np.asarray(y)
-        if x.shape != y.shape or x.ndim != 2:
+        x, y = self._checked(x), self._checked(y)
+        if x.shape != y.shape:
             raise ValueError(f"x and y must both be (batch, time), not {x.shape} and {y.shape}")
         logits, state, saved = self._forward(x, state)
         loss, d_logits = cross_entropy(logits, y)
@@ -66,6 +73,13 @@ class NumpyCharLSTM:
         clip_norm(grads, clip)
         self._adam(grads, lr)
         return loss, state
+
+    def _checked(self, ids):
+        """The ids (B, T) as an array: the loops over them do not notice one that is wrong."""
+        ids = arguments.ids(ids, self.vocab_size)
+        if ids.ndim != 2:
+            raise ValueError(f"ids must have the shape (batch, time), not {ids.shape}")
+        return ids
 
     def _forward(self, ids, state):
         """Logits (B, T, V), the state after, and all that the backward pass needs.
@@ -83,14 +97,15 @@ class NumpyCharLSTM:
         bias = p["recurrent.bias_ih_l0"] + p["recurrent.bias_hh_l0"]
         table = (p["embedding.weight"] @ p["recurrent.weight_ih_l0"].T + bias) * rows  # (V, 4H)
         recurrent = np.ascontiguousarray(p["recurrent.weight_hh_l0"].T) * rows  # (H, 4H)
-        gates = self._room("gates", time, 4, batch, H)
-        hs, cs = self._room("hs and cs", 2, time + 1, batch, H)
-        tanh_cs = self._room("tanh_cs", time, batch, H)
+        gates = self._buffer("gates", time, 4, batch, H)
+        hs, cs = self._buffer("hs and cs", 2, time + 1, batch, H)
+        tanh_cs = self._buffer("tanh_cs", time, batch, H)
         hs[0], cs[0] = (0, 0) if state is None else state
-        sums, added = self._room("sums of one step", 2, batch, 4 * H)
+        sums, added = self._buffer("sums of one step", 2, batch, 4 * H)
         by_gate = sums.reshape(batch, 4, H).swapaxes(0, 1)  # (4, B, H), a view
         part = np.empty_like(hs[0])
         for t in range(time):
+            # "clip" writes into ``out`` directly; "raise" would fill a copy of it first.
             np.take(table, ids[t], axis=0, out=sums, mode="clip")
             sums += np.matmul(hs[t], recurrent, out=added)
             np.tanh(sums, out=sums)
@@ -103,18 +118,18 @@ class NumpyCharLSTM:
             np.multiply(o, tanh_cs[t], out=hs[t + 1])
         logits = hs[1:].reshape(-1, H) @ p["output.weight"].T  # (T * B, V)
         logits += p["output.bias"]
-        logits = logits.reshape(time, batch, -1).swapaxes(0, 1)  # (B, T, V)
+        logits = logits.reshape(time, batch, self.vocab_size).swapaxes(0, 1)  # (B, T, V)
         return logits, (hs[-1].copy(), cs[-1].copy()), (ids, gates, hs, cs, tanh_cs)
 
     def _backward(self, d_logits, saved):
-        """From the loss's slope in the logits (B, T, V) to its slope in every parameter."""
+        """From the gradient in the logits (B, T, V) to the gradient in every parameter."""
         p, H = self.params, self.hidden_size
         ids, gates, hs, cs, tanh_cs = saved
         time, batch = ids.shape
         d_out = d_logits.swapaxes(0, 1).reshape(-1, self.vocab_size)  # (T * B, V)
-        d_hs = self._room("d_hs", time, batch, H)  # what each h is told by its own loss
+        d_hs = self._buffer("d_hs", time, batch, H)  # from the loss at its own step
         np.matmul(d_out, p["output.weight"], out=d_hs.reshape(-1, H))
-        d_sums = self._room("d_sums", time, batch, 4 * H)
+        d_sums = self._buffer("d_sums", time, batch, 4 * H)
         by_gate = d_sums.reshape(time, batch, 4, H).swapaxes(1, 2)  # (T, 4, B, H), a view
         d_h, d_c = np.zeros_like(hs[0]), np.zeros_like(hs[0])  # from the step after
         d_gates, part = np.empty_like(gates[0]), np.empty_like(d_c)
@@ -127,7 +142,7 @@ class NumpyCharLSTM:
             part *= o
             part *= d_h
             d_c += part
-            # The activations: the slope of a sigmoid is a - a * a, that of tanh 1 - a * a.
+            # The derivative of a sigmoid is a - a * a, that of tanh 1 - a * a.
             np.multiply(gates[t], gates[t], out=d_gates)
             d_i, d_f, d_g, d_o = d_gates
             np.subtract(gates[t, :2], d_gates[:2], out=d_gates[:2])
@@ -143,9 +158,9 @@ class NumpyCharLSTM:
             d_c *= f
             by_gate[t] = d_gates
             np.matmul(d_sums[t], p["recurrent.weight_hh_l0"], out=d_h)
-        # The weights are the same at every step: their slopes are gathered in one product.
+        # The weights are the same at every step: one product sums their gradients over time.
         flat = d_sums.reshape(-1, 4 * H)  # (T * B, 4H)
-        one_hot = self._room("one_hot", ids.size, self.vocab_size)
+        one_hot = self._buffer("one_hot", ids.size, self.vocab_size)
         one_hot[:] = 0
         one_hot[np.arange(ids.size), ids.ravel()] = 1
         d_table = one_hot.T @ flat  # (V, 4H): for each character, the sum over its places
@@ -160,15 +175,15 @@ class NumpyCharLSTM:
             "output.bias": d_out.sum(axis=0),
         }
 
-    def _room(self, name, *shape):
-        """Memory for an array that each update fills anew.
+    def _buffer(self, name, *shape):
+        """An array that each update fills anew, kept between updates.
 
         Arrays of megabytes that are dropped and made again go back to the operating system
         each time, and come back from it page by page: a fifth of an update's time.
         """
-        if name not in self._rooms or self._rooms[name].shape != shape:
-            self._rooms[name] = np.empty(shape, self.dtype)
-        return self._rooms[name]
+        if name not in self._buffers or self._buffers[name].shape != shape:
+            self._buffers[name] = np.empty(shape, self.dtype)
+        return self._buffers[name]
 
     def _adam(self, grads, lr, beta1=0.9, beta2=0.999, eps=1e-8):
         """One step of Adam (Kingma and Ba 2015), in PyTorch's order of operations.
@@ -199,17 +214,25 @@ class NumpyCharLSTM:
             start += value.size
 
     @classmethod
-    def from_torch(cls, model, dtype="float32"):
-        """The same network from a one-layer ``CharRNN(cell="lstm")``."""
-        config = model.config
-        if config["cell"] != "lstm" or config["num_layers"] != 1:
-            raise ValueError(
-                "only a CharRNN with cell='lstm' and one layer can be converted, not "
-                f"cell={config['cell']!r} with {config['num_layers']} layers"
-            )
-        ours = cls(config["vocab_size"], config["embed_size"], config["hidden_size"], dtype=dtype)
-        for name, value in model.state_dict().items():
-            ours.params[name] = value.cpu().numpy().astype(ours.dtype)
+    def from_torch(cls, model, dtype=None):
+        """The same network from a one-layer ``CharRNN(cell="lstm")``.
+
+        dtype : "float32" or "float64"; by default the precision of ``model``
+
+        Raises ValueError for any other model: more layers, another cell, a subclass, parts
+        that were exchanged.
+        """
+        sizes = _sizes_of(model)
+        if dtype is None:
+            dtype = str(model.output.weight.dtype).removeprefix("torch.")
+        ours = cls(*sizes, dtype=dtype)
+        weights = model.state_dict()
+        if {name: p.shape for name, p in ours.params.items()} != {
+            name: tuple(w.shape) for name, w in weights.items()
+        }:
+            raise ValueError(f"{CONVERTED}, not one with other parameters")
+        for name, weight in weights.items():
+            ours.params[name] = weight.cpu().double().numpy().astype(ours.dtype)
         return ours
 
     def to_torch(self):
@@ -225,6 +248,27 @@ class NumpyCharLSTM:
         return model
 
 
+def _sizes_of(model):
+    """V, E and H of a CharRNN that is a one-layer LSTM and nothing else; ValueError if not."""
+    from torch import nn
+
+    from .models import CharRNN
+
+    if type(model) is not CharRNN:
+        raise ValueError(f"{CONVERTED}, not a {type(model).__name__}")
+    config = model.config
+    if config["cell"] != "lstm" or config["num_layers"] != 1:
+        raise ValueError(
+            f"{CONVERTED}, not cell={config['cell']!r} with {config['num_layers']} layers"
+        )
+    parts = {"embedding": nn.Embedding, "recurrent": nn.LSTM, "output": nn.Linear}
+    for name, kind in parts.items():
+        part = getattr(model, name)
+        if type(part) is not kind or "forward" in vars(part) or "forward" in vars(model):
+            raise ValueError(f"{CONVERTED}, not one whose {name} layer was exchanged")
+    return config["vocab_size"], config["embed_size"], config["hidden_size"]
+
+
 def sigmoid_by_tanh(dtype):
     """Two columns (4, 1, 1), for input, forget, candidate, output: one tanh serves them all.
 
@@ -237,7 +281,7 @@ def sigmoid_by_tanh(dtype):
 
 
 def cross_entropy(logits, targets):
-    """Mean loss in nats of logits (B, T, V) for targets (B, T), and its slope in the logits.
+    """Mean loss in nats of logits (B, T, V) for targets (B, T), and its gradient in the logits.
 
     By log-softmax: the largest logit is taken off first, so that nothing overflows and no
     probability is rounded to 0 before its logarithm is taken.

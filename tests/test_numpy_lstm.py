@@ -1,9 +1,10 @@
 import numpy as np
 import pytest
 import torch
+from torch import nn
 from torch.nn import functional as F
 
-from helpers.models import CharRNN
+from helpers.models import CharRNN, CharTransformer
 from helpers.numpy_lstm import NumpyCharLSTM, clip_norm, cross_entropy
 from helpers.training import evaluate, train_step
 
@@ -109,11 +110,22 @@ def test_an_update_starts_from_the_state_that_it_is_given():
     np.testing.assert_array_equal(carried, after)
 
 
+@pytest.mark.parametrize("precision", [torch.float32, torch.float64, torch.bfloat16])
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_a_conversion_has_the_precision_that_is_asked_for(dtype):
-    ours = NumpyCharLSTM.from_torch(CharRNN(V, E, H, cell="lstm").double(), dtype)
+def test_a_conversion_has_the_precision_that_is_asked_for(dtype, precision):
+    ours = NumpyCharLSTM.from_torch(CharRNN(V, E, H, cell="lstm").to(precision), dtype)
     assert {p.dtype.name for p in ours.params.values()} == {dtype}
     assert ours([[0, 1]])[0].dtype == dtype
+
+
+def test_a_conversion_keeps_the_precision_of_the_model():
+    theirs = CharRNN(V, E, H, cell="lstm").double()
+    ours = NumpyCharLSTM.from_torch(theirs)
+    for name, weight in theirs.state_dict().items():
+        np.testing.assert_array_equal(ours.params[name], weight)  # no digit lost
+    assert NumpyCharLSTM.from_torch(theirs.float()).dtype == np.float32
+    with pytest.raises(ValueError, match="dtype must be one of"):
+        NumpyCharLSTM.from_torch(theirs.half())
 
 
 def test_the_usual_sizes_are_those_of_the_torch_model():
@@ -139,11 +151,81 @@ def test_a_conversion_is_a_copy():
     torch.testing.assert_close(theirs.output.bias, before, rtol=0, atol=0)
 
 
-def test_only_a_one_layer_lstm_is_converted():
-    with pytest.raises(ValueError, match="cell='gru' with 1 layers"):
-        NumpyCharLSTM.from_torch(CharRNN(V, E, H, cell="gru"))
-    with pytest.raises(ValueError, match="cell='lstm' with 2 layers"):
-        NumpyCharLSTM.from_torch(CharRNN(V, E, H, cell="lstm", num_layers=2))
+class Louder(CharRNN):
+    def forward(self, ids, state=None):
+        logits, state = super().forward(ids, state)
+        return 2 * logits, state
+
+
+def changed(**parts):
+    model = CharRNN(V, E, H, cell="lstm")
+    for name, part in parts.items():
+        setattr(model, name, part)
+    return model
+
+
+@pytest.mark.parametrize(
+    ("model", "message"),
+    [
+        (CharRNN(V, E, H, cell="gru"), "not cell='gru' with 1 layers"),
+        (CharRNN(V, E, H, cell="lstm", num_layers=2), "not cell='lstm' with 2 layers"),
+        (CharTransformer(V, 4, 1, 1), "not a CharTransformer"),
+        (Louder(V, E, H, cell="lstm"), "not a Louder"),
+        (NumpyCharLSTM(V), "not a NumpyCharLSTM"),
+        (None, "not a NoneType"),
+        (changed(recurrent=nn.GRU(E, H, batch_first=True)), "whose recurrent layer was exchanged"),
+        (changed(recurrent=nn.LSTM(E, H, bidirectional=True)), "with other parameters"),
+        (changed(recurrent=nn.LSTM(E, H, 2)), "with other parameters"),
+        (changed(recurrent=nn.LSTM(E, H, bias=False)), "with other parameters"),
+        (changed(embedding=nn.Sequential(nn.Embedding(V, E))), "whose embedding layer"),
+        (changed(output=nn.Linear(H, V, bias=False)), "with other parameters"),
+        (changed(output=nn.Linear(H, V + 1)), "with other parameters"),
+    ],
+)
+def test_only_a_plain_one_layer_lstm_is_converted(model, message):
+    with pytest.raises(ValueError, match=f"only a CharRNN with cell='lstm' and .*{message}"):
+        NumpyCharLSTM.from_torch(model)
+
+
+@pytest.mark.parametrize("bad", [-1, V, -V, 2**40])
+def test_ids_outside_the_vocabulary_are_refused_wherever_they_stand(bad):
+    ours, good = pair()[0], batch()[0]
+    before = {name: p.copy() for name, p in ours.params.items()}
+    wrong = good.copy()
+    wrong[1, 2] = bad
+    for call in (
+        lambda: ours(wrong),
+        lambda: ours.loss_and_grads(wrong, good),
+        lambda: ours.loss_and_grads(good, wrong),
+        lambda: ours.train_step(wrong, good),
+        lambda: ours.train_step(good, wrong),
+    ):
+        with pytest.raises(ValueError, match=rf"id {bad} is outside the vocabulary's 0 to 6"):
+            call()
+    for name, p in ours.params.items():
+        np.testing.assert_array_equal(p, before[name])
+
+
+def test_ids_that_are_no_whole_numbers_or_no_batch_are_refused():
+    ours = pair()[0]
+    for ids in (np.zeros((2, 3)), [[0.0, 1.0]], [[True, False]], [["a"]]):
+        with pytest.raises(ValueError, match="ids are whole numbers, not"):
+            ours(ids)
+    for ids in ([0, 1], np.zeros((1, 1, 1), int)):
+        with pytest.raises(ValueError, match=r"ids must have the shape \(batch, time\), not \("):
+            ours(ids)
+
+
+@pytest.mark.parametrize("name", ["vocab_size", "embed_size", "hidden_size", "seed"])
+def test_sizes_are_whole_numbers_in_any_form(name):
+    usual = {"vocab_size": 7, "embed_size": 5, "hidden_size": 6, "seed": 3}
+    for four in (4.0, np.int8(4), np.float64(4)):
+        a, b = (NumpyCharLSTM(**usual | {name: value}) for value in (four, 4))
+        for key, weight in a.params.items():
+            np.testing.assert_array_equal(weight, b.params[key])
+    for bad in (2.5, None, float("inf"), -1, "4", True):
+        with pytest.raises(ValueError, match=f"{name} must be a whole number"):
+            NumpyCharLSTM(**usual | {name: bad})
 
 
 def test_the_first_weights_have_torchs_spread():
@@ -175,7 +257,9 @@ def test_clipping_scales_all_gradients_together():
 def test_inputs_that_do_not_fit_are_named():
     with pytest.raises(ValueError, match=r"not \(3, 4\) and \(3, 3\)"):
         pair()[0].loss_and_grads(np.zeros((3, 4), int), np.zeros((3, 3), int))
-    with pytest.raises(ValueError, match="float32 or float64, not 'float16'"):
+    with pytest.raises(
+        ValueError, match="dtype must be one of 'float32', 'float64', not 'float16'"
+    ):
         NumpyCharLSTM(V, dtype="float16")
 
 

@@ -7,7 +7,7 @@ repeated; take it out to look for others.
 import numpy as np
 import pytest
 import torch
-from hypothesis import assume, given, settings
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
@@ -115,18 +115,21 @@ def test_an_epoch_meets_no_target_twice(seq_len, batch, batches, rest):
     st.none() | st.floats(0.01, 1),
     st.floats(0, 1, exclude_max=True),
 )
+# The logits differ and their probabilities do not: of these the first is kept.
+@example(np.array([-2.4e-203, 0.0]), 1.0, None, 0.5, None, 0.0)
+@example(np.array([-2.4e-203, 0.0]), 1.0, 1, None, None, 0.0)
 def test_what_the_filters_cut_off_is_never_drawn(scores, temperature, top_k, top_p, min_p, u):
     p = next_distribution(scores, temperature, top_k, top_p, min_p)
+    plain = next_distribution(scores, temperature)
     assert p.sum() == pytest.approx(1)
     assert (p >= 0).all()
-    assert p[scores.argmax()] == p.max() > 0  # the most probable one stays
+    assert p[plain.argmax()] == p.max() > 0  # the most probable one stays, of equals the first
     assert p[pick(p, u)] > 0
     if top_k is not None:
         assert (p > 0).sum() <= top_k
     if min_p is not None:
         assert p[p > 0].min() >= min_p * p.max() * (1 - 1e-12)
     if top_p is not None and top_k is None and min_p is None:
-        plain = next_distribution(scores, temperature)
         kept = np.sort(plain[p > 0])  # the fewest that together reach top_p
         assert kept.sum() >= top_p - 1e-9
         assert kept[1:].sum() < top_p + 1e-9

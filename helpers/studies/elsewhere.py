@@ -65,7 +65,7 @@ class _FromTorch:
     @classmethod
     def from_torch(cls, model, **recipe):
         """The weights of a ``CharRNN(cell="lstm")`` of one layer; a fresh optimiser."""
-        source = NumpyCharLSTM.from_torch(model)  # refuses every other model
+        source = NumpyCharLSTM.from_torch(model, "float32")  # refuses every other model
         sizes = source.vocab_size, source.embed_size, source.hidden_size
         ours = cls(*sizes, seed=None, **recipe)
         ours.load(source.params)
