@@ -10,8 +10,6 @@ import http.server
 import io
 import json
 import re
-import subprocess
-import sys
 import threading
 from contextlib import suppress
 from importlib import resources
@@ -24,7 +22,6 @@ import numpy as np
 import pytest
 import yaml
 from playwright.sync_api import TimeoutError
-from pypdf import PdfReader
 
 from helpers.plotting import COLOURS
 from tests.site.browser import chromium, watch
@@ -433,33 +430,3 @@ def test_a_page_prints_without_what_one_presses(browser, site, mode):
     filtered = page.eval_on_selector("article figure img", "e => getComputedStyle(e).filter")
     page.close()
     assert (ink, ground, filtered) == ("rgb(0, 0, 0)", "rgb(255, 255, 255)", "none")
-
-
-def test_a_pdf_has_the_pages_in_order_with_bookmarks_and_equations(browser, site, tmp_path):
-    """The command behind `make pdf`, on two pages."""
-    out = tmp_path / "two.pdf"
-    pages = ["intro", "chapters/gru"]
-    command = [sys.executable, "-m", "tools.site.pdf", site, out, *pages]
-    run = subprocess.run(command, cwd=ROOT, capture_output=True, encoding="utf-8", check=False)
-    assert run.returncode == 0, run.stderr
-    pdf = PdfReader(out)
-    text = "\n".join(page.extract_text() for page in pdf.pages)
-    top = [entry.title for entry in pdf.outline if not isinstance(entry, list)]
-    assert top[0] == "Character by Character"
-    assert pdf.metadata.title == "Character by Character"
-    assert any(re.fullmatch(r"\d+\. GRU", title) for title in top), top
-    assert text.index("What you can rely on") < text.index("update gate")
-    assert "Skip to main content" not in text
-    assert "\\begin{" not in text  # equations are set, not spelt
-    assert not any(uri.startswith("file:") for uri in addresses(pdf))
-
-
-def addresses(pdf):
-    """Where the links of a PDF lead that leave it."""
-    found = []
-    for page in pdf.pages:
-        for link in page.get("/Annots") or ():
-            action = link.get_object().get("/A")
-            if action and "/URI" in action.get_object():
-                found.append(str(action.get_object()["/URI"]))
-    return found

@@ -1,0 +1,113 @@
+"""The book on paper: the command behind ``make pdf``, on a few pages."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+import pytest
+from pypdf import PdfReader
+
+from tests.site.browser import chromium
+
+ROOT = Path(__file__).resolve().parents[2]
+# Chromium weaves the bookmark of a heading with two pieces of code.
+WOVEN = re.compile(r"^#+ .*`.+`.*`.+`", flags=re.M)
+
+
+@pytest.fixture(scope="module")
+def printed(site, tmp_path_factory):
+    """The PDF of a few pages: the landing page, a chapter with exercises, one that is all
+    playground, and every chapter with a heading that has two pieces of code."""
+    with chromium():
+        pass  # skipped where there is none
+    woven = [
+        f"chapters/{path.stem}"
+        for path in ROOT.glob("chapters/*.ipynb")
+        for cell in nbformat.read(path, as_version=4).cells
+        if cell.cell_type == "markdown" and WOVEN.search(cell.source)
+    ]
+    assert woven
+    out = tmp_path_factory.mktemp("pdf") / "some.pdf"
+    pages = ["intro", "chapters/gru", "chapters/train-here", *woven]
+    command = [sys.executable, "-m", "tools.site.pdf", site, out, *pages]
+    run = subprocess.run(command, cwd=ROOT, capture_output=True, encoding="utf-8", check=False)
+    assert run.returncode == 0, run.stderr
+    assert run.stderr == ""
+    assert list(out.parent.iterdir()) == [out]
+    assert not (site / "whole-book.html").exists()
+    return PdfReader(out)
+
+
+@pytest.fixture(scope="module")
+def texts(printed):
+    """The text of each page."""
+    return [page.extract_text().strip() for page in printed.pages]
+
+
+def bookmarks(entries):
+    for entry in entries:
+        if isinstance(entry, list):
+            yield from bookmarks(entry)
+        else:
+            yield entry
+
+
+def page_of(pdf, title):
+    """The page, from 1, that a bookmark leads to."""
+    entry = next(e for e in bookmarks(pdf.outline) if e.title == title)
+    return pdf.get_destination_page_number(entry) + 1
+
+
+def test_a_pdf_has_the_pages_in_order_with_bookmarks_and_equations(printed, texts):
+    text = "\n".join(texts)
+    top = [entry.title for entry in printed.outline if not isinstance(entry, list)]
+    assert top[0] == "Character by Character"
+    assert printed.metadata.title == "Character by Character"
+    assert any(re.fullmatch(r"\d+\. GRU", title) for title in top), top
+    assert text.index("What you can rely on") < text.index("update gate")
+    assert "Skip to main content" not in text
+    assert "\\begin{" not in text  # equations are set, not spelt
+    assert not any(uri.startswith("file:") for uri in addresses(printed))
+
+
+def test_bookmarks_are_the_headings_themselves(printed):
+    titles = [entry.title for entry in bookmarks(printed.outline)]
+    assert any("view on a transposed tensor, and view instead" in title for title in titles)
+
+
+def test_contents_name_the_page_of_each_chapter_and_pages_name_their_chapter(printed, texts):
+    contents = next(p for p in texts if "Contents" in p.splitlines()[:2])
+    for title in ("6. GRU", "Solutions"):
+        number = page_of(printed, title)
+        assert re.search(rf"{re.escape(title)}\s+{number}$", contents, flags=re.M), contents
+        following = texts[number]  # counted from 0: the page after it
+        assert following.splitlines()[:2] == [title, str(number + 1)], following
+
+
+def test_solutions_stand_at_the_end_and_each_exercise_says_where(printed, texts):
+    first = page_of(printed, "Solutions") - 1
+    assert not any("Solution to Exercise" in text for text in texts[:first])
+    told = [int(n) for text in texts[:first] for n in re.findall(r"Solution: page (\d+)", text)]
+    assert len(told) > 10
+    assert told == sorted(told)
+    for number in told:
+        assert "Solution to" in texts[number - 1]
+
+
+def test_nothing_is_printed_that_only_a_screen_can_do(texts):
+    text = "\n".join(texts)
+    for phrase in ("Play", "folded behind a button", "Train one here\nType", "Try it here"):
+        assert phrase not in text
+
+
+def addresses(pdf):
+    """Where the links of a PDF lead that leave it."""
+    found = []
+    for page in pdf.pages:
+        for link in page.get("/Annots") or ():
+            action = link.get_object().get("/A")
+            if action and "/URI" in action.get_object():
+                found.append(str(action.get_object()["/URI"]))
+    return found
