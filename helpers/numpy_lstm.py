@@ -76,7 +76,7 @@ class NumpyCharLSTM:
 
     def _checked(self, ids):
         """The ids (B, T) as an array: the loops over them do not notice one that is wrong."""
-        ids = arguments.ids(ids, self.vocab_size)
+        ids = arguments.ids_below(ids, self.vocab_size)
         if ids.ndim != 2:
             raise ValueError(f"ids must have the shape (batch, time), not {ids.shape}")
         return ids
