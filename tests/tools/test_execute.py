@@ -52,6 +52,7 @@ def python(*arguments, env=None):
     return done.returncode, done.stdout + done.stderr
 
 
+@pytest.mark.slow
 def test_a_users_settings_change_nothing(tmp_path, theirs):
     (tmp_path / "book").mkdir()
     path = stored(tmp_path / "book" / "some.ipynb", *CELLS)
@@ -68,6 +69,7 @@ def test_a_users_settings_change_nothing(tmp_path, theirs):
     assert "4 passed" in said
 
 
+@pytest.mark.slow
 def test_a_notebook_that_would_lose_a_picture_is_not_stored(tmp_path):
     source = "from IPython.display import Image, display\nif {}: display(Image(b'GIF89a'))"
     path = stored(tmp_path / "some.ipynb", source.format("True"))

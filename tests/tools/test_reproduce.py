@@ -37,6 +37,7 @@ def test_what_holds_and_how_far_it_is_apart():
     assert not reproduce.compare("loss 2.000", "loss 2.001", None)[0]  # to the letter
 
 
+@pytest.mark.slow
 def test_a_cell_that_prints_something_else_fails_the_run(book, capsys):
     book("well", "print('loss 1.2346')", "loss 1.2340\n", "nbval-rtol=1e-3")
     assert reproduced()[0] == 0
@@ -68,6 +69,7 @@ def test_a_fault_of_the_comparison_itself_fails_the_run(book, monkeypatch):
     assert "well stopped: ZeroDivisionError" in log
 
 
+@pytest.mark.slow
 def test_the_surroundings_of_a_kernel_are_those_of_their_name(book, monkeypatch):
     monkeypatch.setenv("OMP_NUM_THREADS", "7")
     show = "import os; print(os.environ['OMP_NUM_THREADS'], os.environ.get('MKL_CBWR'))"

@@ -22,7 +22,7 @@ ROOT = Path(__file__).resolve().parents[2]
 FIRST_CELL = '''\
 import sys
 sys.path.insert(0, "..")
-REPOSITORY = "{address}"  # written here by tools/address.py
+REPOSITORY = "{address}"  # written here by tools/site/address.py
 try:
     from helpers import BOOK  # in the folder beside chapters/, or installed
 except ImportError as error:
@@ -50,15 +50,20 @@ COLAB = "https://colab.research.google.com"
 
 def address():
     """The address that pyproject.toml holds; empty where there is none."""
-    return tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["charbook"]["repository"]
+    return tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["charbook"][
+        "repository"
+    ]
 
 
 def wanted(url):
     """What each file should hold: {path: text}."""
-    texts = {path: path.read_text() for path in map(ROOT.joinpath, ("README.md", "intro.md"))}
+    texts = {
+        path: path.read_text(encoding="utf-8")
+        for path in map(ROOT.joinpath, ("README.md", "intro.md"))
+    }
     texts = {path: with_passages(text, url) for path, text in texts.items()}
     config, project = ROOT / "_config.yml", ROOT / "pyproject.toml"
-    texts[config] = with_buttons(config.read_text(), url)
+    texts[config] = with_buttons(config.read_text(encoding="utf-8"), url)
     texts[project] = replaced(r'(?m)^repository = ".*"$', f'repository = "{url}"', project)
     for path in sorted((ROOT / "chapters").glob("*.ipynb")):
         texts[path] = with_first_cell(path, url)
@@ -101,7 +106,7 @@ def with_first_cell(path, url):
 
 
 def replaced(pattern, new, path):
-    text, count = re.subn(pattern, new, path.read_text())
+    text, count = re.subn(pattern, new, path.read_text(encoding="utf-8"))
     if count != 1:
         raise SystemExit(f"{path.name}: {pattern} is found {count} times, not once")
     return text
@@ -117,11 +122,13 @@ def main(arguments=None):
     url = address() if options.check else (options.url or "").removesuffix("/").removesuffix(".git")
     if url and not re.fullmatch(r"(https|file)://[^\s\"']+", url):
         parser.error(f"{url!r} is no address such as https://github.com/OWNER/NAME")
-    different = {path: text for path, text in wanted(url).items() if text != path.read_text()}
+    different = {
+        path: text for path, text in wanted(url).items() if text != path.read_text(encoding="utf-8")
+    }
     for path, text in different.items():
         print(path.relative_to(ROOT))
         if not options.check:
-            path.write_text(text)
+            path.write_text(text, encoding="utf-8")
     return int(options.check and bool(different))
 
 
