@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
-import os
 import re
 from pathlib import Path
 
@@ -15,12 +15,13 @@ from safetensors.torch import save as safetensors_bytes
 
 from .corpus import Vocabulary
 from .models import CharRNN, CharTransformer
+from .support.arguments import shown
+from .support.files import remove_leftovers, write_whole
 
 DESCRIPTION = "checkpoint.json"
 FORMAT = "character-by-character checkpoint"
 VERSION = 1
 PARTS = ("weights", "training")  # the files beside the description
-UNFINISHED = ".part"  # how the name of a file ends while it is being written
 MODELS = {"CharRNN": CharRNN, "CharTransformer": CharTransformer}
 
 
@@ -34,8 +35,8 @@ def save(folder, model, vocab, tensors=None, **training_state):
     ``tensors`` {name: tensor}, what a training needs to go on, is stored beside the weights;
     ``load_tensors`` reads it.
 
-    Each file is written under a temporary name and moved into place, the description last,
-    so that a crash or a full disk leaves the checkpoint that was there before.
+    Each file is written whole, the description last, so that a crash or a full disk leaves
+    the checkpoint that was there before.
     Raises ValueError where model and vocabulary differ in size or the weights are not
     float32, TypeError for a state that JSON cannot hold, OSError where the disk refuses.
     """
@@ -46,6 +47,10 @@ def save(folder, model, vocab, tensors=None, **training_state):
         raise ValueError(
             f"a checkpoint holds float32 weights, not {others.pop()}: model.float() has them"
         )
+    characters = "".join(vocab.chars)
+    if json.loads(json.dumps(characters)) != characters:
+        # Lone halves of a surrogate pair that are neighbours here would come back as one.
+        characters = list(vocab.chars)
     if model.config["vocab_size"] != len(vocab):
         raise ValueError(
             f"the model knows {model.config['vocab_size']} characters and the vocabulary has "
@@ -56,7 +61,7 @@ def save(folder, model, vocab, tensors=None, **training_state):
         "version": VERSION,
         "model": kind,
         "config": model.config,
-        "characters": "".join(vocab.chars),
+        "characters": characters,
     }
     files = {}
     for part, content in (("weights", model.state_dict()), ("training", tensors)):
@@ -71,11 +76,16 @@ def save(folder, model, vocab, tensors=None, **training_state):
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     remove_leftovers(folder)
+    replaced = folder / DESCRIPTION
+    before = replaced.stat().st_mtime_ns if replaced.exists() else 0
     for name, data in files.items():
-        write(folder / name, data)
+        write_whole(folder / name, data)
+    # A part that is newer than the description was another process's, which has not described
+    # it yet, or is what a killed one left: then the next save finds it older.
     for old in (f for p in PARTS for f in folder.glob(f"{p}-*.safetensors")):
-        if old.name not in files:
-            old.unlink()
+        with contextlib.suppress(FileNotFoundError):
+            if old.name not in files and old.stat().st_mtime_ns <= before:
+                old.unlink()
 
 
 def load(folder):
@@ -109,17 +119,19 @@ def _build(description, path, weights):
     those of the weights are refused before they cost anything.
     """
     make, config = MODELS[description["model"]], description["config"]
-    if strange := [k for k, v in config.items() if type(v) not in (int, float, str)]:
-        raise TypeError(f"{strange[0]} is {config[strange[0]]!r}")
+    for name, value in config.items():
+        if type(value) not in (int, float, str):
+            raise TypeError(f"{name} is {shown(value)}")
     if config.get("num_layers", 1) > len(weights):
         raise ValueError(f"num_layers is {config['num_layers']}")
     with torch.device("meta"):
         wanted = make(**config).state_dict()
     for name in sorted(wanted.keys() | weights.keys()):
-        says, has = (_shape(tensors.get(name)) for tensors in (wanted, weights))
-        if says != has:
+        described, stored = (_shape(tensors.get(name)) for tensors in (wanted, weights))
+        if described != stored:
             raise CheckpointError(
-                f"{path} does not fit its description, by which {name} is {says}; it is {has}"
+                f"{path} does not fit its description, by which {name} is {described}; it is "
+                f"{stored}"
             )
         if not weights[name].isfinite().all():
             raise CheckpointError(f"{path} is of no use: {name} holds what is no finite number")
@@ -196,23 +208,3 @@ def _read_description(path):
     if not isinstance(description["config"], dict):
         raise CheckpointError(f"{path} was edited: its config is {description['config']!r}")
     return description
-
-
-def write(path, data):
-    """Write bytes under a temporary name beside ``path``, then move them into place."""
-    temporary = path.with_name(f"{path.name}.{os.getpid()}{UNFINISHED}")
-    try:
-        with open(temporary, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
-
-
-def remove_leftovers(folder):
-    """Remove what a ``write`` that was killed left behind."""
-    for path in folder.glob(f"*{UNFINISHED}"):
-        path.unlink()

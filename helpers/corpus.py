@@ -190,7 +190,7 @@ def locate(name):
         near = difflib.get_close_matches(str(name), SOURCES, n=1)
         hint = f"Did you mean {near[0]!r}? " if near else ""
         raise FileNotFoundError(
-            f"there is no corpus and no file called {shown(str(name))}. {hint}"
+            f"there is no corpus and no file called {str(name)!r:.300}. {hint}"
             f"The corpora are {', '.join(map(repr, SOURCES))}; anything else is read as the path "
             f"of a text file, from {Path.cwd()}."
         )

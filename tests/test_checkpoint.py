@@ -27,9 +27,9 @@ def saved(tmp_path):
 
 def edit(folder, **changes):
     path = folder / "checkpoint.json"
-    description = json.loads(path.read_text())
+    description = json.loads(path.read_text(encoding="utf-8"))
     description.update(changes)
-    path.write_text(json.dumps(description))
+    path.write_text(json.dumps(description), encoding="utf-8")
 
 
 def weights_of(folder):
@@ -102,7 +102,7 @@ def test_weights_cut_short_are_refused(saved):
 
 def test_a_description_cut_short_is_refused(saved):
     path = saved / "checkpoint.json"
-    path.write_text(path.read_text()[:60])
+    path.write_text(path.read_text(encoding="utf-8")[:60], encoding="utf-8")
     with pytest.raises(CheckpointError, match="not whole, or no JSON"):
         load(saved)
 
@@ -133,9 +133,9 @@ def test_an_edited_or_foreign_description_is_refused(saved, changes, message):
 
 def test_a_description_that_lacks_a_field_is_refused(saved):
     path = saved / "checkpoint.json"
-    description = json.loads(path.read_text())
+    description = json.loads(path.read_text(encoding="utf-8"))
     del description["weights"], description["config"]
-    path.write_text(json.dumps(description))
+    path.write_text(json.dumps(description), encoding="utf-8")
     with pytest.raises(CheckpointError, match="lacks config, weights"):
         load(saved)
 
@@ -195,7 +195,7 @@ def test_a_damaged_or_missing_training_is_refused_and_the_model_still_loads(resu
 
 
 def test_what_a_killed_process_left_half_written_is_cleared_away(resumable):
-    (resumable / "weights-0123.safetensors.99.part").write_bytes(b"half")
+    (resumable / f"weights-0123.safetensors.{2**40}.part").write_bytes(b"half")
     save(resumable, tiny(), VOCAB)
     assert not list(resumable.glob("*.part"))
     assert len(list(resumable.iterdir())) == 2
@@ -209,7 +209,7 @@ def test_a_description_of_a_model_that_cannot_be_is_refused(saved, config):
 
 
 def test_no_pickle_is_involved():
-    source = Path(checkpoint.__file__).read_text()
+    source = Path(checkpoint.__file__).read_text(encoding="utf-8")
     assert "torch.load" not in source
     assert "torch.save" not in source
 
@@ -219,7 +219,27 @@ def test_the_description_is_text_that_anyone_can_read(saved):
     assert text.startswith('{\n "format": "character-by-character checkpoint",\n "version": ')
 
 
-def test_where_nothing_could_be_written_that_is_what_is_said(tmp_path):
-    with pytest.raises(FileNotFoundError) as found:
-        checkpoint.write(tmp_path / "nowhere" / "file", b"data")
-    assert found.value.__context__ is None  # not that there was nothing to clear away
+def test_what_another_process_is_saving_into_the_same_folder_stays(saved):
+    part = saved / f"weights-0123.safetensors.{os.getppid()}.part"
+    part.write_bytes(b"half")
+    described = (saved / "checkpoint.json").stat().st_mtime_ns
+    part_of_its_next = saved / "weights-0123.safetensors"
+    part_of_its_next.write_bytes(b"not described yet")
+    os.utime(part_of_its_next, ns=(described + 1, described + 1))
+    save(saved, tiny(seed=1), VOCAB)
+    assert part.exists()
+    assert part_of_its_next.exists()
+    os.utime(part_of_its_next, ns=(described, described))
+    save(saved, tiny(seed=2), VOCAB)
+    assert not part_of_its_next.exists()
+    assert len(list(saved.iterdir())) == 3
+
+
+@pytest.mark.parametrize(
+    "characters", ["ab\ud83d\ude00", "\ud83d", "\ude00\ud800", "🙂\ude42\ud83d"]
+)
+def test_lone_halves_of_surrogate_pairs_come_back(tmp_path, characters):
+    vocab = Vocabulary(characters)
+    model = CharRNN(len(vocab), 2, 3)
+    save(tmp_path, model, vocab)
+    assert load(tmp_path)[1] == vocab

@@ -113,7 +113,7 @@ def test_a_file_whose_name_begins_with_a_tilde_or_is_no_name(tmp_path, monkeypat
         load_corpus("~notes.txt")
     (tmp_path / "~notes.txt").write_text("notes", encoding="utf-8")
     assert load_corpus("~notes.txt").text == "notes"
-    with pytest.raises(FileNotFoundError, match=r"no file called 'a+…\. The corpora are"):
+    with pytest.raises(FileNotFoundError, match=r"no file called 'a+\. The corpora are"):
         load_corpus("a" * 10_000)  # the text itself, where its path was asked for
 
 

@@ -18,6 +18,7 @@ from .. import checkpoint
 from ..corpus import Vocabulary
 from ..models import CharRNN, evaluating, predict
 from ..sampling import generate
+from ..support.files import write_whole
 
 FORMAT = "character-by-character model"
 VERSION = 1
@@ -89,7 +90,7 @@ def export(folder, to, precision="float16", about=None):
     }
     script = f"{_head(to.stem)}{json.dumps(description, separators=(',', ':'))};\n"
     to.parent.mkdir(parents=True, exist_ok=True)
-    checkpoint.write(to, script.encode("ascii"))
+    write_whole(to, script.encode("ascii"))
     return {"path": to, "bytes": len(script), "largest_error": description["largest_error"]}
 
 
