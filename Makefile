@@ -13,10 +13,13 @@ ON_GPU := $(patsubst %,tests/test_%.py,models training sampling gates numpy_lstm
 BROWSER := browser
 # What `make test` runs: make test ARGS="tests/test_corpus.py -k split"
 ARGS    ?=
+# What `make mutants` breaks, and the tests that should notice: those of the same name
+MODULES ?= helpers/statistics.py
+TESTS   ?= $(foreach m,$(MODULES),$(patsubst helpers/%,tests/%,$(dir $(m)))test_$(notdir $(m)))
 # For PyTorch's CPU build on Linux: make book TORCH_INDEX=https://download.pytorch.org/whl/cpu
 TORCH_INDEX ?=
 
-.PHONY: help book browser frameworks check test serve pdf lab execute results bench reproduce clean
+.PHONY: help book browser frameworks check test serve pdf lab execute results bench reproduce mutants clean
 
 help: ## this list
 	@echo "make TARGET, where TARGET is one of"
@@ -36,6 +39,10 @@ $(READY): requirements.txt
 $(VENV)/.frameworks: $(READY) requirements-frameworks.txt
 	@echo "Installing JAX, Flax and Keras into $(VENV) (about 0.7 GB, once) ..."
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt -r requirements-frameworks.txt
+	@touch $@
+
+$(VENV)/.mutants: $(READY) requirements-mutants.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -r requirements-mutants.txt
 	@touch $@
 
 browser: $(READY) ## find a Chromium or Chrome, or install one, for `make test` and `make pdf`
@@ -79,6 +86,14 @@ bench: $(READY) ## time the book's loops against plain ones, in turn (about five
 
 reproduce: $(READY) $(FRAMEWORKS) ## do the outputs hold on other threads, instruction sets, versions? (50 minutes)
 	$(BIN)/python -m tools.notebooks.reproduce
+
+mutants: $(VENV)/.mutants ## do the tests notice small changes? MODULES="helpers/corpus.py" (minutes each)
+	@rm -rf _build/mutants && mkdir -p _build/mutants
+	@git ls-files -z --cached --others --exclude-standard | tar --null -cf - -T - | tar -xf - -C _build/mutants
+	@sed "s|\"MODULES\"|$$(printf '"%s",' $(MODULES))|; s|\"TESTS\"|$$(printf '"%s",' $(TESTS))|" pyproject.toml > _build/mutants/pyproject.toml
+	cd _build/mutants && OMP_NUM_THREADS=1 $(abspath $(BIN))/mutmut run --max-children $(WORKERS)
+	@cd _build/mutants && $(abspath $(BIN))/mutmut results
+	@echo "A change itself: cd _build/mutants; $(abspath $(BIN))/mutmut show NAME"
 
 clean: ## remove what was built; the environment stays (rm -r .venv removes it too)
 	rm -rf _build .pytest_cache
