@@ -93,6 +93,7 @@ mutants: $(VENV)/.mutants ## do the tests notice small changes? MODULES="helpers
 	@sed "s|\"MODULES\"|$$(printf '"%s",' $(MODULES))|; s|\"TESTS\"|$$(printf '"%s",' $(TESTS))|" pyproject.toml > _build/mutants/pyproject.toml
 	cd _build/mutants && OMP_NUM_THREADS=1 $(abspath $(BIN))/mutmut run --max-children $(WORKERS)
 	@cd _build/mutants && $(abspath $(BIN))/mutmut results
+	@cd _build/mutants && $(abspath $(BIN))/mutmut results --all true | sed 's/.*: //' | sort | uniq -c
 	@echo "A change itself: cd _build/mutants; $(abspath $(BIN))/mutmut show NAME"
 
 clean: ## remove what was built; the environment stays (rm -r .venv removes it too)
