@@ -6,7 +6,7 @@ gives weights and gradients back under PyTorch's names.
 
 The frameworks (requirements-frameworks.txt) are imported when a class is first used, never
 with this module. Conventions are those of the versions pinned there; the chapter
-*The same model elsewhere* explains them, and tests/test_elsewhere.py checks each.
+*The same model elsewhere* explains them, and tests/studies/test_elsewhere.py checks each.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import numpy as np
 
 from ..numpy_lstm import NumpyCharLSTM
 from ..support import arguments
-from ..support.arguments import whole_number
+from ..support.arguments import ids_below, whole_number
 
 INSTALL = "pip install -r requirements-frameworks.txt"
 GATES = ("i", "f", "g", "o")  # PyTorch's order: input, forget, cell candidate, output
@@ -48,7 +48,7 @@ class _FromTorch:
     vocab_size, embed_size, hidden_size : V, E, H
     seed : of the first weights, drawn as the framework draws them by default; None where
         others will be loaded
-    lr, clip : Adam's learning rate; the largest norm of all gradients together
+    lr, clip : Adam's learning rate; the norm to which all gradients together are clipped
 
     Called with ids (B, T) and a state, or None for zeros -> logits (B, T, V) as a NumPy
     array, and the state after, in the framework's own order.
@@ -67,9 +67,9 @@ class _FromTorch:
         """The weights of a ``CharRNN(cell="lstm")`` of one layer; a fresh optimiser."""
         source = NumpyCharLSTM.from_torch(model, "float32")  # refuses every other model
         sizes = source.vocab_size, source.embed_size, source.hidden_size
-        ours = cls(*sizes, seed=None, **recipe)
-        ours.load(source.params)
-        return ours
+        copy = cls(*sizes, seed=None, **recipe)
+        copy.load(source.params)
+        return copy
 
     def to_torch(self):
         """The same network as a ``CharRNN``, on the CPU."""
@@ -80,13 +80,16 @@ class _FromTorch:
     def _zeros(self, batch):
         return np.zeros((batch, self.hidden_size), np.float32)
 
+    def _ids(self, ids):
+        """Ids as int32; JAX would do that too, and read ids out of range as others."""
+        return ids_below(ids, self.vocab_size).astype(np.int32)
 
-def _check(x, y):
-    """Inputs and targets as int32 arrays (B, T), which JAX would make of them anyway."""
-    x, y = np.asarray(x, np.int32), np.asarray(y, np.int32)
-    if x.shape != y.shape or x.ndim != 2:
-        raise ValueError(f"x and y must both be (batch, time), not {x.shape} and {y.shape}")
-    return x, y
+    def _batch(self, x, y):
+        """Inputs and targets (B, T) as int32 arrays."""
+        x, y = self._ids(x), self._ids(y)
+        if x.shape != y.shape or x.ndim != 2:
+            raise ValueError(f"x and y must both be (batch, time), not {x.shape} and {y.shape}")
+        return x, y
 
 
 # --- plain JAX
@@ -116,21 +119,21 @@ class JaxCharLSTM(_FromTorch):
         return {name: np.array(value) for name, value in self.params.items()}
 
     def __call__(self, ids, state=None):
-        ids = np.asarray(ids, np.int32)
+        ids = self._ids(ids)
         state = (self._zeros(len(ids)),) * 2 if state is None else state
         logits, state = _jax_functions()["forward"](self.params, ids, state)
         return np.asarray(logits), state
 
     def loss_and_grads(self, x, y):
         """Inputs and targets (B, T) -> mean loss in nats, gradients by PyTorch's names."""
-        loss, grads = _jax_functions()["loss_and_grads"](self.params, *_check(x, y))
+        loss, grads = _jax_functions()["loss_and_grads"](self.params, *self._batch(x, y))
         return float(loss), {name: np.array(grad) for name, grad in grads.items()}
 
     def train_step(self, x, y):
         """One update -> loss before it."""
         self.steps += 1
         self.params, self.moments, loss = _jax_functions()["update"](
-            self.params, self.moments, self.steps, *_check(x, y), self.lr, self.clip
+            self.params, self.moments, self.steps, *self._batch(x, y), self.lr, self.clip
         )
         return float(loss)
 
@@ -203,8 +206,8 @@ class FlaxCharLSTM(_FromTorch):
 
     def _build(self, seed):
         nnx, optax = require("flax.nnx", "optax")
-        limit = optax.clip_by_global_norm(self.clip)
-        self._rule = optax.chain(limit, optax.adam(self.lr))
+        clip, adam = optax.clip_by_global_norm(self.clip), optax.adam(self.lr)
+        self._transformation = optax.chain(clip, adam)
         sizes = self.vocab_size, self.embed_size, self.hidden_size
 
         def make():
@@ -215,37 +218,37 @@ class FlaxCharLSTM(_FromTorch):
             self.model = nnx.eval_shape(make)
         else:
             self.model = make()
-            self.optimizer = nnx.Optimizer(self.model, self._rule, wrt=nnx.Param)
+            self.optimizer = nnx.Optimizer(self.model, self._transformation, wrt=nnx.Param)
 
     def load(self, weights):
         nnx, jnp = require("flax.nnx", "jax.numpy")
         for path, value in flax_weights(weights).items():
             _follow(self.model, path).set_value(jnp.array(value))
-        self.optimizer = nnx.Optimizer(self.model, self._rule, wrt=nnx.Param)
+        self.optimizer = nnx.Optimizer(self.model, self._transformation, wrt=nnx.Param)
 
     def weights(self):
-        found = {path: np.array(_follow(self.model, path)[...]) for path in self._paths()}
-        return from_flax(found)
+        arrays = {path: np.array(_follow(self.model, path)[...]) for path in self._paths()}
+        return from_flax(arrays)
 
     def _paths(self):
         """The paths that ``flax_weights`` gives."""
         return flax_weights(NumpyCharLSTM(2, 2, 2).params)
 
     def __call__(self, ids, state=None):
-        ids = np.asarray(ids, np.int32)
+        ids = self._ids(ids)
         state = (self._zeros(len(ids)),) * 2 if state is None else state
         logits, state = _flax()["forward"](self.model, ids, state)
         return np.asarray(logits), state
 
     def loss_and_grads(self, x, y):
         """Inputs and targets (B, T) -> mean loss in nats, gradients by PyTorch's names."""
-        loss, grads = _flax()["loss_and_grads"](self.model, *_check(x, y))
-        found = {path: np.array(_follow(grads, path)[...]) for path in self._paths()}
-        return float(loss), as_gradients(from_flax(found))
+        loss, grads = _flax()["loss_and_grads"](self.model, *self._batch(x, y))
+        arrays = {path: np.array(_follow(grads, path)[...]) for path in self._paths()}
+        return float(loss), as_gradients(from_flax(arrays))
 
     def train_step(self, x, y):
         """One update -> loss before it."""
-        return float(_flax()["update"](self.model, self.optimizer, *_check(x, y)))
+        return float(_flax()["update"](self.model, self.optimizer, *self._batch(x, y)))
 
 
 def flax_weights(weights):
@@ -257,37 +260,37 @@ def flax_weights(weights):
     rows_x = np.split(weights["recurrent.weight_ih_l0"], 4)  # (H, E) for each gate
     rows_h = np.split(weights["recurrent.weight_hh_l0"], 4)  # (H, H)
     biases = np.split(weights["recurrent.bias_ih_l0"] + weights["recurrent.bias_hh_l0"], 4)
-    found = {"embedding.embedding": weights["embedding.weight"]}  # (V, E)
+    arrays = {"embedding.embedding": weights["embedding.weight"]}  # (V, E)
     for gate, row_x, row_h, bias in zip(GATES, rows_x, rows_h, biases, strict=True):
         name_x = {"f": "if_"}.get(gate, "i" + gate)
-        found[f"recurrent.cell.{name_x}.kernel"] = row_x.T  # (E, H)
-        found[f"recurrent.cell.h{gate}.kernel"] = row_h.T  # (H, H)
-        found[f"recurrent.cell.h{gate}.bias"] = bias  # (H,)
-    found["output.kernel"] = weights["output.weight"].T  # (H, V)
-    found["output.bias"] = weights["output.bias"]
-    return found
+        arrays[f"recurrent.cell.{name_x}.kernel"] = row_x.T  # (E, H)
+        arrays[f"recurrent.cell.h{gate}.kernel"] = row_h.T  # (H, H)
+        arrays[f"recurrent.cell.h{gate}.bias"] = bias  # (H,)
+    arrays["output.kernel"] = weights["output.weight"].T  # (H, V)
+    arrays["output.bias"] = weights["output.bias"]
+    return arrays
 
 
-def from_flax(found):
+def from_flax(arrays):
     """Flax's arrays by path -> PyTorch's by name; the bias in ``bias_ih``, ``bias_hh`` zero."""
     cell = "recurrent.cell."
-    columns_x = [found[f"{cell}{name}.kernel"] for name in ("ii", "if_", "ig", "io")]
-    columns_h = [found[f"{cell}h{gate}.kernel"] for gate in GATES]
-    bias = np.concatenate([found[f"{cell}h{gate}.bias"] for gate in GATES])
+    columns_x = [arrays[f"{cell}{name}.kernel"] for name in ("ii", "if_", "ig", "io")]
+    columns_h = [arrays[f"{cell}h{gate}.kernel"] for gate in GATES]
+    bias = np.concatenate([arrays[f"{cell}h{gate}.bias"] for gate in GATES])
     return {
-        "embedding.weight": found["embedding.embedding"],
+        "embedding.weight": arrays["embedding.embedding"],
         "recurrent.weight_ih_l0": np.concatenate(columns_x, axis=1).T,
         "recurrent.weight_hh_l0": np.concatenate(columns_h, axis=1).T,
         "recurrent.bias_ih_l0": bias,
         "recurrent.bias_hh_l0": np.zeros_like(bias),
-        "output.weight": found["output.kernel"].T,
-        "output.bias": found["output.bias"],
+        "output.weight": arrays["output.kernel"].T,
+        "output.bias": arrays["output.bias"],
     }
 
 
-def as_gradients(found):
-    """The slope in a sum of two biases is the slope in each of the two."""
-    return found | {"recurrent.bias_hh_l0": found["recurrent.bias_ih_l0"].copy()}
+def as_gradients(grads):
+    """Two biases that are added have the gradient of their sum, each of them."""
+    return grads | {"recurrent.bias_hh_l0": grads["recurrent.bias_ih_l0"].copy()}
 
 
 def _follow(tree, path):
@@ -379,7 +382,7 @@ class KerasCharLSTM(_FromTorch):
     def __call__(self, ids, state=None):
         import jax
 
-        ids = np.asarray(ids, np.int32)
+        ids = self._ids(ids)
         state = [self._zeros(len(ids))] * 2 if state is None else state
         if self._forward is None:
             self._forward = jax.jit(self.reader.stateless_call)
@@ -396,12 +399,12 @@ class KerasCharLSTM(_FromTorch):
 
         if self._grads is None:
             self._grads = jax.jit(jax.value_and_grad(loss_of))
-        loss, grads = self._grads(*_variables(self.model), *_check(x, y))
+        loss, grads = self._grads(*_variables(self.model), *self._batch(x, y))
         return float(loss), as_gradients(from_keras([np.array(grad) for grad in grads]))
 
     def train_step(self, x, y):
         """One update -> loss before it."""
-        return float(self.model.train_on_batch(*_check(x, y)))
+        return float(self.model.train_on_batch(*self._batch(x, y)))
 
 
 def _variables(model):
@@ -426,9 +429,9 @@ def keras_weights(weights):
     ]
 
 
-def from_keras(found):
+def from_keras(arrays):
     """The list of ``get_weights`` -> PyTorch's arrays by name; the bias in ``bias_ih``."""
-    table, kernel, recurrent_kernel, bias, out_kernel, out_bias = found
+    table, kernel, recurrent_kernel, bias, out_kernel, out_bias = arrays
     return {
         "embedding.weight": table,
         "recurrent.weight_ih_l0": kernel.T,

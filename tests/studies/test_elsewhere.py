@@ -189,9 +189,17 @@ def test_only_a_one_layer_lstm_is_taken(kind):
         kind.from_torch(CharRNN(V, E, H, cell="gru"))
 
 
-def test_inputs_and_targets_must_fit():
+@needs_frameworks
+@each_framework
+def test_inputs_and_targets_must_fit(models, name):
+    model, (x, _) = models[name], batch()
     with pytest.raises(ValueError, match="batch, time"):
-        elsewhere._check(np.zeros((B, T)), np.zeros((B, T + 1)))
+        model.train_step(x, x[:, 1:])
+    for wrong in (-1, V):
+        ids = np.where(x == x[0, 0], wrong, x)
+        for use in (model, lambda ids, model=model: model.train_step(x, ids)):
+            with pytest.raises(ValueError, match=f"id {wrong} is outside the vocabulary's 0 to 6"):
+                use(ids)
 
 
 # --- the tables of conventions: each cell is what a look at the framework gives
