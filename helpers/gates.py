@@ -95,7 +95,7 @@ def shifted_sums(values, label):
 
     Row s of the result (T, U) is ``np.roll(label, s) @ values``, the text being closed to a
     circle. A moved label keeps its lengths and gaps and has lost its connection with the
-    text: what it finds is chance. All T moves at once, by the Fourier transform.
+    text: such sums show what chance gives. All T at once, by the Fourier transform.
     """
     columns = np.ascontiguousarray(np.asarray(values, dtype=float).T)  # (U, T), faster so
     moved = np.conj(np.fft.rfft(np.asarray(label, dtype=float)))
@@ -187,13 +187,13 @@ def claim_masks(text):
     }
 
 
-def gate_claims(gates, text, **more):
+def gate_claims(gates, text, **settings):
     """The ``Effect`` behind each sentence of ``claim_masks``, for one network's ``Gates``.
 
-    ``more`` goes to ``gate_effect``.
+    ``settings`` are those of ``gate_effect``.
     """
     return {
-        claim: gate_effect(getattr(gates, gate), a, b, **more)
+        claim: gate_effect(getattr(gates, gate), a, b, **settings)
         for claim, (gate, a, b) in claim_masks(text).items()
     }
 
@@ -201,15 +201,15 @@ def gate_claims(gates, text, **more):
 def verdict(trained, untrained):
     """What the effects of some networks, and of the same before training, say of a claim.
 
-    An effect counts where its whole interval lies beyond two bars: the circular shifts'
-    ``chance``, and twice the size of the untrained network's own difference. "holds": it
+    An effect counts where its whole interval lies beyond two thresholds: the circular shifts'
+    ``chance``, and twice the size of the untrained network's difference. "holds": it
     counts in every network. "the opposite holds": it counts in every network with the other
     sign. "in some networks only" and "does not hold": it counts in some, or in none.
     """
     signs = []
     for effect, before in zip(trained, untrained, strict=True):
-        bar = max(effect.chance, 2 * abs(before.difference))
-        signs.append((effect.low > bar) - (effect.high < -bar))
+        threshold = max(effect.chance, 2 * abs(before.difference))
+        signs.append((effect.low > threshold) - (effect.high < -threshold))
     if not signs:
         raise ValueError("a verdict needs the effects of at least one network")
     if min(signs) == 1:
@@ -225,6 +225,6 @@ def half_lives(forget):
     What is left after n characters is the product of n gates, so the typical loss a
     character is the mean of ln f, and the half-life -ln 2 / mean(ln f). It leaves out that
     content also acts on h, and through h on all gates and candidates; and a mean of
-    logarithms is ruled by the few gates that are nearly 0.
+    logarithms is dominated by the few gates that are nearly 0.
     """
     return -np.log(2) / np.log(np.asarray(forget, dtype=float)).mean(axis=0)

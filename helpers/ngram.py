@@ -1,4 +1,4 @@
-"""Counting: the n-gram model of characters, with three ways to smooth. NumPy alone."""
+"""The n-gram model of characters, with three ways of smoothing. NumPy alone."""
 
 from __future__ import annotations
 
@@ -14,25 +14,26 @@ SMOOTHINGS = ("kneser-ney", "witten-bell", "add-one")
 class NGram:
     """Next-character probabilities from counts of the ``order - 1`` characters before it.
 
-    Every smoothing is a mixture: after a context that was counted, each character gets a
-    share for the times it was seen there, and what is left over goes to a simpler guess.
-    A context that was never counted leaves all to the simpler guess.
+    Every smoothing interpolates. With N the count of a character after a context and n the
+    sum of these counts over the V characters, each character gets a share of probability
+    for its N, and the rest is distributed as by a lower-order model. A context that was
+    never counted leaves all of it to the lower order.
 
-    "add-one" (Laplace)  share N / (n + V); the simpler guess is 1 / V, the even one. That
-        is (N + 1) / (n + V): one count more for each of the V characters.
+    "add-one" (Laplace)  share N / (n + V); the lower order is the uniform distribution,
+        1 / V. The sum is (N + 1) / (n + V): one count more for each character.
     "witten-bell" (Witten and Bell 1991, method C)  share N / (n + k), where k different
-        characters have followed the context; the simpler guess is the same rule for the
-        context without its first character, and below order 1 the even guess.
+        characters have followed the context; the lower order is the same rule for the
+        context without its first character, and below order 1 the uniform distribution.
     "kneser-ney"  modified and interpolated (Chen and Goodman 1999). Share (N - D) / n; the
-        simpler guess again looks at one character less, and below order 1 is the even one.
-        In all but the longest context, N is not how often a run of characters came but how
-        many different characters stood before it (``completions``), and n is the sum of
-        these. D is one of the three ``discounts`` for N = 1, N = 2 and N of 3 or more.
+        lower orders are those of Witten-Bell. In all but the longest context, N is not the
+        count of a run of characters but the number of different characters that stood
+        before it (``completions``), and n is the sum of these. D is one of the three
+        ``discounts`` for N = 1, N = 2 and N of 3 or more.
 
-    The beginning of a text: where less text stands before a position than the order looks
-    at, the guess is that of the order that fits (the first character of a text is
-    followed by the guess of order 2). In counting completions, the beginning of the
-    counted text is one predecessor more, different from all characters.
+    The beginning of a text: where fewer than ``order - 1`` characters stand before a
+    position, the prediction is that of the order that fits (the first character of a text
+    is followed by the prediction of order 2). In counting completions, the beginning of
+    the counted text is one predecessor more, different from all characters.
 
     Called like every model of the book: ids (B, T), state -> logits (B, T, V), state;
     the logits are log-probabilities and the state is the last ``order - 1`` ids.
@@ -91,12 +92,12 @@ class NGram:
     def _probabilities(self, contexts, length):
         """Codes of contexts of that length (n,) -> probabilities (n, V)."""
         p = np.full((len(contexts), self.vocab_size), 1 / self.vocab_size)
-        for shorter, table in self._mixed(length):
-            table.mix_into(p, contexts % self.vocab_size**shorter)
+        for shorter, table in self._interpolated(length):
+            table.add_to(p, contexts % self.vocab_size**shorter)
         return p
 
-    def _mixed(self, length):
-        """What is mixed for a context of that length, from the shortest: (length, table)."""
+    def _interpolated(self, length):
+        """The tables for a context of that length, from the lowest order: [(length, table)]."""
         if self.smoothing == "add-one":
             return [(length, self._tables[length])]
         below = self._lower if self.smoothing == "kneser-ney" else self._tables
@@ -108,14 +109,14 @@ class NGram:
         ends = np.append(starts[1:], len(codes))
         total = np.add.reduceat(counts, starts)  # n of each context
         if self.smoothing == "kneser-ney":
-            taken = discounts(counts)[np.minimum(counts, 3)]  # from each count
-            given_back = np.add.reduceat(taken, starts)
+            discount = discounts(counts)[np.minimum(counts, 3)]  # of each count
+            left_over = np.add.reduceat(discount, starts)
         else:
-            taken = 0.0
-            given_back = ends - starts if self.smoothing == "witten-bell" else self.vocab_size
-            total = total + given_back
-        share = (counts - taken) / np.repeat(total, ends - starts)
-        return _Table(contexts, starts, ends, codes % self.vocab_size, share, given_back / total)
+            discount = 0.0
+            left_over = ends - starts if self.smoothing == "witten-bell" else self.vocab_size
+            total = total + left_over
+        share = (counts - discount) / np.repeat(total, ends - starts)
+        return _Table(contexts, starts, ends, codes % self.vocab_size, share, left_over / total)
 
     def _as_ids(self, ids):
         """The ids as int64, in which codes of many characters fit; refused if one is none."""
@@ -131,14 +132,14 @@ class NGram:
 
 class _Table:
     """For M contexts: their followers lie from ``starts`` to ``ends`` among K, each with
-    a share; ``rest`` is what is left over for the simpler guess, so that all sum to one."""
+    a share; ``rest`` is the weight of the lower order, so that all sum to one."""
 
     def __init__(self, contexts, starts, ends, followers, share, rest):
         self.contexts, self.starts, self.ends, self.rest = contexts, starts, ends, rest  # (M,)
         self.followers, self.share = followers, share  # (K,)
 
-    def mix_into(self, p, contexts):
-        """Mix the shares into the simpler guess p (n, V), in place, where contexts (n,) are known.
+    def add_to(self, p, contexts):
+        """Interpolate with the lower order p (n, V), in place, where contexts (n,) are known.
 
         The work and the memory grow with the followers that were seen, not with V.
         """
@@ -163,14 +164,14 @@ def completions(codes, endings):
 
 
 def discounts(counts):
-    """What is taken from a count of 0, 1, 2 and 3 or more: (4,), from counts (K,) above 0.
+    """The discounts of a count of 0, 1, 2 and 3 or more: (4,), from counts (K,) above 0.
 
     With n1, n2, n3, n4 for the number of counts that are 1, 2, 3, 4, and
     Y = n1 / (n1 + 2 n2), Chen and Goodman (1999) take
 
         1 - 2 Y n2 / n1,    2 - 3 Y n3 / n2,    3 - 4 Y n4 / n3.
 
-    None of them can be above the count that it is taken from. If one of the four numbers is
+    None of them can be above its count. If one of the four numbers is
     zero, or a discount comes out at 0 or below, all three are Y, the single discount of Ney,
     Essen and Kneser (1994). If n1 or n2 is zero, Y says nothing, and all three are 0.5.
     """

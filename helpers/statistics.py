@@ -1,4 +1,4 @@
-"""How sure a number measured on one text is: the block bootstrap. NumPy alone."""
+"""Intervals for a number that was measured on one text: the block bootstrap. NumPy alone."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ def block_bootstrap(statistic, *series, block=200, resamples=1000, seed=0):
     series : one or more arrays (N,), or (N, ...), with one entry for each of the same N
         characters: the losses of two models, say, or a gate and a mask. All of them are cut
         at the same places, so what belongs to one character stays together (paired).
-    block : characters in a block. It should be longer than neighbours stay alike, and N many
-        times longer than it. block=1 is the ordinary bootstrap, which takes the characters
-        for independent; on text its intervals are too narrow.
+    block : characters in a block. It should be longer than the autocorrelation reaches, and
+        N many times longer than it. block=1 is the ordinary bootstrap, which takes the
+        characters for independent; on text its intervals are too narrow.
     resamples : texts drawn, 40 or more
     seed : the same seed draws the same texts
 
@@ -28,7 +28,7 @@ def block_bootstrap(statistic, *series, block=200, resamples=1000, seed=0):
     and run on from the end of the text to its beginning, as Politis and Romano (1992) have
     it, so that every character is drawn equally often. low and high are the 2.5th and 97.5th
     percentile of the statistic over the resamples. The interval says what another stretch of
-    the same kind of text might give; it knows nothing of another network.
+    the same kind of text might give; it does not cover other networks.
 
     Raises ValueError for series of unequal length, a block that does not fit twice into the
     text, too few resamples, or a statistic that is no finite number on some resample (a mean

@@ -229,6 +229,7 @@ def test_what_another_process_is_saving_into_the_same_folder_stays(saved):
     save(saved, tiny(seed=1), VOCAB)
     assert part.exists()
     assert part_of_its_next.exists()
+    described = (saved / "checkpoint.json").stat().st_mtime_ns
     os.utime(part_of_its_next, ns=(described, described))
     save(saved, tiny(seed=2), VOCAB)
     assert not part_of_its_next.exists()

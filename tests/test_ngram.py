@@ -54,18 +54,18 @@ def slowly(text, context, vocab_size, smoothing, longest=True):
     n, different = sum(here), sum(count > 0 for count in here)
     if smoothing == "add-one":
         return [(count + 1) / (n + vocab_size) for count in here]
-    simpler = [1 / vocab_size] * vocab_size
+    lower = [1 / vocab_size] * vocab_size
     if context:
-        simpler = slowly(text, context[1:], vocab_size, smoothing, longest=False)
+        lower = slowly(text, context[1:], vocab_size, smoothing, longest=False)
     if n == 0:
-        return simpler
+        return lower
     if smoothing == "witten-bell":
-        return [(c + different * q) / (n + different) for c, q in zip(here, simpler, strict=True)]
+        return [(c + different * q) / (n + different) for c, q in zip(here, lower, strict=True)]
     _, d = branch_and_discounts(text, k, by_predecessor)
     taken = [d[min(count, 3)] if count else 0 for count in here]
     return [
         (count - t) / n + sum(taken) / n * q
-        for count, t, q in zip(here, taken, simpler, strict=True)
+        for count, t, q in zip(here, taken, lower, strict=True)
     ]
 
 

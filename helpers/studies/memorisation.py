@@ -1,4 +1,4 @@
-"""What of a text stands word for word in another one: a look for copies. NumPy alone."""
+"""How much of a text is copied word for word from another one. NumPy alone."""
 
 from __future__ import annotations
 
