@@ -64,8 +64,7 @@ def slowly(text, context, vocab_size, smoothing, longest=True):
     _, d = branch_and_discounts(text, k, by_predecessor)
     taken = [d[min(count, 3)] if count else 0 for count in here]
     return [
-        (count - t) / n + sum(taken) / n * q
-        for count, t, q in zip(here, taken, lower, strict=True)
+        (count - t) / n + sum(taken) / n * q for count, t, q in zip(here, taken, lower, strict=True)
     ]
 
 
