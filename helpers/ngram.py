@@ -92,11 +92,11 @@ class NGram:
     def _probabilities(self, contexts, length):
         """Codes of contexts of that length (n,) -> probabilities (n, V)."""
         p = np.full((len(contexts), self.vocab_size), 1 / self.vocab_size)
-        for shorter, table in self._interpolated(length):
+        for shorter, table in self._mixed(length):
             table.add_to(p, contexts % self.vocab_size**shorter)
         return p
 
-    def _interpolated(self, length):
+    def _mixed(self, length):
         """The tables for a context of that length, from the lowest order: [(length, table)]."""
         if self.smoothing == "add-one":
             return [(length, self._tables[length])]
