@@ -24,6 +24,7 @@ from helpers.sampling import generate, next_distribution, pick
 from helpers.training import evaluate, fit
 from tests.site.browser import chromium, page_of, watch
 from tools.runs import playground_models
+from tools.site.playground import ARITHMETIC, SCRIPTS, WITHOUT
 
 ROOT = Path(__file__).resolve().parents[2]
 PLAYGROUND = ROOT / "extra/_static/playground"
@@ -42,8 +43,9 @@ def browser():
 
 @pytest.fixture(scope="module")
 def engine(browser, tmp_path_factory):
-    """A page from the disk with the engine and nothing else."""
-    with page_of(browser, tmp_path_factory.mktemp("engine"), PLAYGROUND / "engine.js") as page:
+    """A page from the disk with the scripts that compute and nothing else."""
+    scripts = [PLAYGROUND / f"{name}.js" for name in ARITHMETIC]
+    with page_of(browser, tmp_path_factory.mktemp("engine"), *scripts) as page:
         yield page
 
 
@@ -51,7 +53,7 @@ def give(page, path):
     """Load an exported model into the page, as charbookModels[stem] and as a Model."""
     page.add_script_tag(url=Path(path).as_uri())
     page.evaluate(
-        "n => { (globalThis.loaded ??= {})[n] = charbookEngine.load(charbookModels[n]); }",
+        "n => { (globalThis.loaded ??= {})[n] = charbook.engine.load(charbookModels[n]); }",
         Path(path).stem,
     )
     return Path(path).stem
@@ -144,19 +146,17 @@ SETTINGS = [
 ]
 
 
-def in_js(settings):
-    names = {"top_k": "topK", "top_p": "topP", "min_p": "minP"}
-    return {names.get(k, k): v for k, v in settings.items()}
-
-
 @pytest.mark.parametrize("settings", SETTINGS, ids=str)
 def test_distributions_equal_pythons(engine, settings):
     rng = np.random.default_rng(5)
     several = [rng.normal(0, 3, 9) for _ in range(20)]
     several += [np.zeros(9), np.repeat([2.0, 1.0, 2.0], 3), np.log([5, 3, 1, 1, 1, 1, 1, 1, 1e-9])]
     ours = engine.evaluate(
-        "([several, s]) => several.map((z) => Array.from(charbookEngine.nextDistribution(z, s)))",
-        [[z.tolist() for z in several], in_js(settings)],
+        """([several, s]) => {
+            const { nextDistribution } = charbook.sampling;
+            return several.map((z) => Array.from(nextDistribution(z, s)));
+        }""",
+        [[z.tolist() for z in several], settings],
     )
     for z, p in zip(several, ours, strict=True):
         theirs = next_distribution(z, **settings)
@@ -169,7 +169,7 @@ def test_drawing_equals_pythons(engine):
     p = np.array([0, 0.25, 0, 0.5, 0.25, 0])
     uniforms = [0.0, 0.25, 0.5, 0.75, 1 - 2**-53, *rng.random(200).tolist()]
     ours = engine.evaluate(
-        "([p, us]) => us.map((u) => charbookEngine.pick(p, u))", [p.tolist(), uniforms]
+        "([p, us]) => us.map((u) => charbook.sampling.pick(p, u))", [p.tolist(), uniforms]
     )
     assert ours == [pick(p, u) for u in uniforms]
 
@@ -177,13 +177,13 @@ def test_drawing_equals_pythons(engine):
 @pytest.mark.parametrize(
     "setting",
     [
-        "{temperature: -1}", "{temperature: NaN}", "{temperature: Infinity}", "{topK: 0}",
-        "{topK: 1.5}", "{topP: 0}", "{topP: 1.1}", "{minP: -0.1}",
+        "{temperature: -1}", "{temperature: NaN}", "{temperature: Infinity}", "{top_k: 0}",
+        "{top_k: 1.5}", "{top_p: 0}", "{top_p: 1.1}", "{min_p: -0.1}",
     ],
 )  # fmt: skip
 def test_settings_out_of_range_are_refused(engine, setting):
     said = engine.evaluate(
-        f"() => {{ try {{ charbookEngine.nextDistribution([1, 2], {setting}); }}"
+        f"() => {{ try {{ charbook.sampling.nextDistribution([1, 2], {setting}); }}"
         " catch (error) { return String(error); } }"
     )
     assert said is not None
@@ -194,7 +194,7 @@ def test_settings_out_of_range_are_refused(engine, setting):
 def test_random_numbers_are_numpys(engine, seed):
     for i in (0, 3):
         ours = engine.evaluate(
-            """([seed, i]) => { const random = new charbookEngine.Uniforms(seed, i);
+            """([seed, i]) => { const random = new charbook.sampling.Uniforms(seed, i);
                 return Array.from({length: 300}, () => random.next()); }""",
             [seed, i],
         )
@@ -205,12 +205,12 @@ def js_text(page, name, prompt, length, settings, random):
     return page.evaluate(
         f"""([name, prompt, length, settings]) => {{
             const model = loaded[name];
-            const writer = new charbookEngine.Writer(model, prompt, {random});
+            const writer = new charbook.sampling.Writer(model, prompt, {random});
             let text = prompt;
             for (let i = 0; i < length; i++) text += model.characters[writer.next(settings)];
             return text;
         }}""",
-        [name, prompt, length, in_js(settings)],
+        [name, prompt, length, settings],
     )
 
 
@@ -237,7 +237,7 @@ def test_the_books_models_write_what_python_writes_for_a_seed(engine, cell):
     model, vocab, _ = read(MODELS[cell])
     for seed, settings in {3: {}, 2**40: {"temperature": 0.8, "top_p": 0.9}}.items():
         theirs = generate(model, vocab, "HAMLET:\n", 500, seed=seed, **settings)
-        random = f"new charbookEngine.Uniforms({seed})"
+        random = f"new charbook.sampling.Uniforms({seed})"
         assert js_text(engine, name, "HAMLET:\n", 500, settings, random) == theirs
 
 
@@ -248,7 +248,8 @@ def test_gates_equal_record_gates(engine):
         """([name, text, fields]) => {
             const rows = [], model = loaded[name];
             const keep = (_, state) => rows.push(fields.map((f) => Array.from(state[f])));
-            new charbookEngine.Writer(model, text, new charbookEngine.Uniforms(0), keep).prime();
+            const { Uniforms, Writer } = charbook.sampling;
+            new Writer(model, text, new Uniforms(0), keep).prime();
             return rows;
         }""",
         [name, HELD_OUT, list(Gates._fields)],
@@ -262,7 +263,7 @@ def test_surprise_equals_evaluate(engine, cell):
     name = give(engine, MODELS[cell])
     model, vocab, _ = read(MODELS[cell])
     ours = engine.evaluate(
-        "([n, t]) => charbookEngine.surprises(loaded[n], loaded[n].encode(t))",
+        "([n, t]) => charbook.sampling.surprises(loaded[n], loaded[n].encode(t))",
         [name, HELD_OUT],
     )
     assert ours[0] is None
@@ -273,7 +274,7 @@ def test_an_unknown_character_is_named(engine):
     name = give(engine, MODELS["rnn"])
     said = engine.evaluate(
         """(name) => { try { loaded[name].encode("naïve 🙂"); } catch (error) {
-            return [error instanceof charbookEngine.UnknownCharacters, error.unknown, error.first];
+            return [error instanceof charbook.engine.UnknownCharacters, error.unknown, error.first];
         } }""",
         name,
     )
@@ -283,7 +284,7 @@ def test_an_unknown_character_is_named(engine):
 def test_files_of_another_kind_are_refused(engine):
     for wrong in ("undefined", "{}", '{format: "character-by-character model", version: 2}'):
         with pytest.raises(Exception, match="not a model"):
-            engine.evaluate(f"() => charbookEngine.load({wrong})")
+            engine.evaluate(f"() => charbook.engine.load({wrong})")
 
 
 def test_it_writes_2000_characters_a_second(engine):
@@ -295,10 +296,10 @@ def test_it_writes_2000_characters_a_second(engine):
             speed,
             engine.evaluate(
                 """(name) => {
-                    const writer = new charbookEngine.Writer(
-                        loaded[name], "HAMLET:", new charbookEngine.Uniforms(1));
+                    const writer = new charbook.sampling.Writer(
+                        loaded[name], "HAMLET:", new charbook.sampling.Uniforms(1));
                     const begun = performance.now();
-                    for (let i = 0; i < 500; i++) writer.next({ topK: 40, topP: 0.95 });
+                    for (let i = 0; i < 500; i++) writer.next({ top_k: 40, top_p: 0.95 });
                     return 500 / (performance.now() - begun) * 1000;
                 }""",
                 name,
@@ -343,7 +344,7 @@ CONF = f"""
 import sys
 sys.path.insert(0, {str(ROOT)!r})
 project = "Test"
-extensions = ["myst_parser", "tools.site.playground"]
+extensions = ["myst_parser", "tools.site.architectures", "tools.site.playground"]
 myst_enable_extensions = ["colon_fence"]
 html_theme = "sphinx_book_theme"
 html_context = {{"default_mode": "auto"}}
@@ -412,6 +413,13 @@ def finished(page, name="Play"):
     )
 
 
+def has_written(page, least):
+    """Wait until so many characters stand in the page."""
+    page.wait_for_function(
+        "least => document.querySelectorAll('.pg-text [data-place]').length >= least", arg=least
+    )
+
+
 def message(page):
     return page.locator(".pg-message").inner_text()
 
@@ -420,7 +428,7 @@ def text_of(page, at=0):
     """The text in the page, from its characters; a line's end is drawn by the style sheet."""
     return page.evaluate(
         """(at) => Array.from(
-            document.querySelectorAll('.pg-text')[at].querySelectorAll('[data-at]'),
+            document.querySelectorAll('.pg-text')[at].querySelectorAll('[data-place]'),
             (span) => span.classList.contains('pg-end') ? '\\n' : span.textContent).join('')""",
         at,
     )
@@ -446,7 +454,7 @@ def test_only_pages_with_a_playground_load_it(pages):
     assert INTRODUCTION in (pages / "index.html").read_text()
 
 
-def test_nothing_is_loaded_before_play(opened):
+def test_nothing_is_loaded_before_play(opened, pages):
     page = opened()
     asked = []
     page.on("request", lambda request: asked.append(request.url.rpartition("/")[2]))
@@ -455,16 +463,15 @@ def test_nothing_is_loaded_before_play(opened):
     assert asked == []
     play(page)
     assert asked == ["lstm.js"]
-    before_play = [PLAYGROUND / n for n in ("engine.js", "playground.js", "playground.css")]
+    files = [*(f"{name}.js" for name in SCRIPTS), "playground.css"]
+    before_play = [pages / "_static/playground" / name for name in files]
     assert sum(f.stat().st_size for f in before_play) < 100_000
 
 
 def test_without_scripts_the_page_says_so_and_reads_on(opened):
     page = opened(java_script_enabled=False)
     assert page.get_by_text(INTRODUCTION).is_visible()
-    line = page.locator(".pg-mount noscript p")
-    assert "needs JavaScript" in line.text_content()
-    assert line.bounding_box()["height"] > 10
+    assert page.locator(".pg-mount").get_by_text(WITHOUT).is_visible()
 
 
 def test_it_writes_what_python_writes_and_says_how(opened):
@@ -488,7 +495,9 @@ def test_text_streams_and_stops_and_goes_on(opened):
     page.get_by_label("Pace").select_option("40")
     page.get_by_role("button", name="Play").click()
     for least in (12, 20, 30):
-        page.wait_for_function(f"document.querySelectorAll('.pg-text [data-at]').length >= {least}")
+        page.wait_for_function(
+            f"document.querySelectorAll('.pg-text [data-place]').length >= {least}"
+        )
         lengths.append(len(text_of(page)))
     page.get_by_role("button", name="Stop").click()
     stopped = text_of(page)
@@ -508,6 +517,7 @@ def test_text_streams_and_stops_and_goes_on(opened):
         ("Temperature", 1.5, "1.50", {"temperature": 1.5}),
         ("Top-k", 3, "3", {"top_k": 3}),
         ("Top-p", 0.5, "0.50", {"top_p": 0.5}),
+        ("Min-p", 0.1, "0.10", {"min_p": 0.1}),
     ],
 )
 def test_each_slider_does_what_python_does(opened, label, value, says, settings):
@@ -598,9 +608,9 @@ def test_pointing_at_a_character_shows_its_probability_and_the_bars(opened):
     before = torch_logits(model, vocab, text[:at])[-1]
     own, drawn = next_distribution(before), next_distribution(before, 0.8, top_k=4)
     k = vocab.encode(text[at])[0]
-    page.locator(".pg-text [data-at='300']").scroll_into_view_if_needed()
-    page.locator(".pg-text [data-at='300']").hover()
-    said = page.locator(".pg-look").first.inner_text().replace("\xa0", " ")
+    page.locator(".pg-text [data-place='300']").scroll_into_view_if_needed()
+    page.locator(".pg-text [data-place='300']").hover()
+    said = page.locator(".pg-readout").first.inner_text().replace("\xa0", " ")
     assert said.startswith("Place 301, ")
     assert f"gave it {100 * own[k]:.1f} %" in said
     assert f"a surprise of {-np.log(own[k]):.2f} nats" in said
@@ -615,7 +625,7 @@ def test_pointing_at_a_character_shows_its_probability_and_the_bars(opened):
     width = page.locator(".pg-bar i").first.evaluate("bar => bar.style.width")
     assert float(width[:-1]) == pytest.approx(100 * drawn[best[0]], abs=1e-2)
     page.mouse.move(5, 5)  # away: the last character again
-    assert page.locator(".pg-look").first.inner_text().startswith("Place 508, ")
+    assert page.locator(".pg-readout").first.inner_text().startswith("Place 508, ")
 
 
 def test_the_text_can_be_looked_through_by_keyboard(opened):
@@ -626,14 +636,14 @@ def test_the_text_can_be_looked_through_by_keyboard(opened):
     for _ in range(3):
         page.keyboard.press("ArrowLeft")
     assert slider.get_attribute("aria-valuetext").startswith("place 505, ")
-    assert page.locator(".pg-look").first.inner_text().startswith("Place 505, ")
-    assert page.locator(".pg-at").get_attribute("data-at") == "504"
+    assert page.locator(".pg-readout").first.inner_text().startswith("Place 505, ")
+    assert page.locator(".pg-at").get_attribute("data-place") == "504"
     page.keyboard.press("Home")
     assert (
         "the first character, which nothing foretells"
-        in page.locator(".pg-look").first.inner_text()
+        in page.locator(".pg-readout").first.inner_text()
     )
-    assert page.locator(".pg-at").get_attribute("data-at") == "0"
+    assert page.locator(".pg-at").get_attribute("data-place") == "0"
 
 
 def test_gates_grow_with_the_text_and_are_those_of_record_gates(opened):
@@ -643,7 +653,9 @@ def test_gates_grow_with_the_text_and_are_those_of_record_gates(opened):
     page.get_by_role("button", name="Play").click()
     widths = []
     for least in (12, 20, 30):
-        page.wait_for_function(f"document.querySelectorAll('.pg-text [data-at]').length >= {least}")
+        page.wait_for_function(
+            f"document.querySelectorAll('.pg-text [data-place]').length >= {least}"
+        )
         widths.append(canvas.bounding_box()["width"])
     page.get_by_role("button", name="Stop").click()
     assert widths == sorted(set(widths))
@@ -659,7 +671,7 @@ def test_gates_grow_with_the_text_and_are_those_of_record_gates(opened):
     }  # fmt: skip
     for name, values in named.items():
         page.get_by_label("Show").select_option(label=name)
-        said = page.locator(".pg-gates .pg-look").inner_text()
+        said = page.locator(".pg-gates .pg-readout").inner_text()
         assert f"at place 20, the {name} of unit 17 is " in said
         numbers = [float(x) for x in re.findall(r"-?\d+\.\d+", said)]
         assert numbers == pytest.approx([values[19, 16], values[19].mean()], abs=6e-4)
@@ -687,7 +699,7 @@ def test_pointing_into_the_heatmap(opened):
     page.locator("canvas").scroll_into_view_if_needed()
     box = page.locator(".pg-scroll").bounding_box()
     page.mouse.move(box["x"] + box["width"] - 15, box["y"] + 2 * 40 + 2)
-    said = page.locator(".pg-gates .pg-look").inner_text()
+    said = page.locator(".pg-gates .pg-readout").inner_text()
     assert re.search(r"at place 50[678], the forget gate of unit 4[01] ", said), said
 
 
@@ -711,13 +723,13 @@ def test_a_text_of_ones_own_is_coloured_by_surprise(opened):
     assert f"{loss:.2f} nats a character over {len(own) - 1} characters" in summary
     assert f"perplexity {np.exp(loss):.1f}" in summary
     assert f"{held_out:.2f} nats, perplexity {np.exp(held_out):.1f}" in summary
-    kinds = page.locator(".pg-text [data-at]").evaluate_all("all => all.map((s) => s.className)")
+    kinds = page.locator(".pg-text [data-place]").evaluate_all("all => all.map((s) => s.className)")
     levels = np.digitize(surprise, [1, 2.5, 4.5])
     for kind, level in zip(kinds, levels, strict=True):
         assert kind.split(" ")[0].removesuffix("pg-end") == ("" if level == 0 else f"pg-s{level}")
     assert {0, 1, 2, 3} == set(levels)
-    page.locator(".pg-text [data-at='22']").hover()
-    said = page.locator(".pg-look").inner_text()
+    page.locator(".pg-text [data-place='22']").hover()
+    said = page.locator(".pg-readout").inner_text()
     assert f"{surprise[22]:.2f} nats ({surprise[22] / np.log(2):.2f} bits)" in said
     page.get_by_label("Surprise in").select_option("bits")
     assert f"{loss / np.log(2):.2f} bits a character" in page.get_by_text("perplexity").inner_text()
@@ -759,7 +771,7 @@ def test_three_networks_side_by_side_from_the_same_numbers(opened):
     page.get_by_label("Look at a place in all three").focus()
     page.keyboard.press("Home")
     page.keyboard.press("ArrowRight")
-    said = page.locator(".pg-column .pg-look").all_inner_texts()
+    said = page.locator(".pg-column .pg-readout").all_inner_texts()
     assert [s.split(":")[0] for s in said] == ["Place 2, “A”"] * 3
     assert len(set(said)) == 3
 
@@ -771,13 +783,13 @@ def test_it_works_by_keyboard_alone(opened):
     page = opened()
     page.get_by_label("Let it write").focus()
     reached = []
-    for _ in range(9):
+    for _ in range(10):
         page.keyboard.press("Tab")
         reached.append(page.evaluate(NAME_OF_FOCUSED).split()[0])
         outline = page.evaluate("getComputedStyle(document.activeElement).outlineStyle")
         assert outline == "solid", reached[-1]
     assert reached == [
-        "Prompt", "Temperature", "Top-k", "Top-p", "Seed", "Pace", "Play", "Copy", "Reset",
+        "Prompt", "Temperature", "Top-k", "Top-p", "Min-p", "Seed", "Pace", "Play", "Copy", "Reset",
     ]  # fmt: skip
     page.keyboard.press("Shift+Tab")
     page.keyboard.press("Shift+Tab")
@@ -855,11 +867,11 @@ def test_every_mode_is_accessible_and_fits(opened, width):
     ]:
         page.locator(".pg-modes").get_by_label(label).check()
         page.get_by_role("button", name=button).click()
-        page.locator(".pg-text [data-at='40']:visible").first.wait_for(state="attached")
+        page.locator(".pg-text [data-place='40']:visible").first.wait_for(state="attached")
         if button == "Play":
             page.get_by_role("button", name="Stop").click()
         finished(page, button)
-        page.locator(".pg-text [data-at='20']:visible").first.click()
+        page.locator(".pg-text [data-place='20']:visible").first.click()
         for details in page.locator(".pg details:visible").all():
             details.evaluate("d => { d.open = true; }")
         for theme in ("light", "dark"):

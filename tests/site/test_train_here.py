@@ -9,7 +9,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from test_playground import AXE, CONF, NAME_OF_FOCUSED
 
 from helpers.cli.export import read
 from helpers.corpus import Vocabulary, load_corpus, split_ids
@@ -18,6 +17,8 @@ from helpers.numpy_lstm import NumpyCharLSTM
 from helpers.sampling import generate
 from helpers.training import evaluate
 from tests.site.browser import chromium, page_of, watch
+from tests.site.test_playground import AXE, CONF, NAME_OF_FOCUSED
+from tools.site.playground import ARITHMETIC, LEARNING
 
 ROOT = Path(__file__).resolve().parents[2]
 PLAYGROUND = ROOT / "extra/_static/playground"
@@ -36,7 +37,7 @@ def browser():
 @pytest.fixture(scope="module")
 def trainer(browser, tmp_path_factory):
     """A page from the disk with the scripts that learn and nothing else."""
-    scripts = (PLAYGROUND / "engine.js", PLAYGROUND / "trainer.js")
+    scripts = [PLAYGROUND / f"{name}.js" for name in [*ARITHMETIC, *LEARNING]]
     with page_of(browser, tmp_path_factory.mktemp("trainer"), *scripts) as page:
         yield page
 
@@ -56,7 +57,7 @@ def test_products_equal_numpys(trainer):
         ours = trainer.evaluate(
             """([m, n, k, step, a, b, out]) => {
                 const sums = new Float32Array(out);
-                charbookTrainer.addProduct(sums, m, n, k, a, step, b, step);
+                charbook.matrices.addProduct(sums, m, n, k, a, step, b, step);
                 return Array.from(sums);
             }""",
             [m, n, k, k + gap, *spread, out.ravel().tolist()],
@@ -76,7 +77,7 @@ def twin(trainer, sizes, scale=2):
     trainer.evaluate(
         """([config, B, T, weights]) => {
             globalThis.learner =
-                new charbookTrainer.Learner(config, B, T, new charbookEngine.Uniforms(0));
+                new charbook.learner.Learner(config, B, T, new charbook.sampling.Uniforms(0));
             for (const name in weights) learner.weights[name].set(weights[name]);
         }""",
         [
@@ -146,8 +147,8 @@ def test_first_weights_have_pytorchs_distributions(trainer):
     embedding, recurrent = trainer.evaluate(
         """() => {
             const config = {vocab_size: 50, embed_size: 32, hidden_size: 64};
-            const random = new charbookEngine.Uniforms(3);
-            const { weights } = new charbookTrainer.Learner(config, 3, 5, random);
+            const random = new charbook.sampling.Uniforms(3);
+            const { weights } = new charbook.learner.Learner(config, 3, 5, random);
             const both = ["embedding.weight", "recurrent.weight_hh_l0"];
             return both.map((name) => Array.from(weights[name]));
         }"""
@@ -162,7 +163,7 @@ def test_a_text_is_cut_as_in_python(trainer):
     text = "\ufeff" + SHORT.replace("\n", "\r\n") + "naïve 🙂 \uffff"
     ours = trainer.evaluate(
         """(text) => {
-            const { characters, train, held } = charbookTrainer.prepare(text);
+            const { characters, train, held } = charbook.corpus.prepare(text);
             return [characters, Array.from(train), Array.from(held)];
         }""",
         text,
@@ -179,7 +180,7 @@ def test_counting_has_the_loss_that_python_finds(trainer, order):
     vocab = Vocabulary(SHORT)
     train, held = split_ids(vocab.encode(SHORT))
     loss = trainer.evaluate(
-        "([train, held, V, order]) => charbookTrainer.countingLoss(train, held, V, order)",
+        "([train, held, V, order]) => charbook.corpus.ngramLoss(train, held, V, order)",
         [train.tolist(), held.tolist(), len(vocab), order],
     )
     ngram = NGram(order, len(vocab), "witten-bell").fit(train)
@@ -192,9 +193,8 @@ def test_a_loss_that_is_no_number_ends_the_training(trainer):
     ):
         trainer.evaluate(
             """(text) => {
-                const settings = {units: 4, rate: 0.01, updates: 10, seed: 1};
-                const training = new charbookTrainer.Training(text, settings, () => {});
-                training.learner.flat.fill(NaN);
+                const settings = {units: 4, rate: 1e300, updates: 10, seed: 1};
+                const training = new charbook.trainer.Training(text, settings, () => {});
                 for (const _ of training.run());
             }""",
             SHORT,
@@ -315,7 +315,7 @@ def test_playing_and_saving_give_the_network_that_was_trained(opened, tmp_path):
     stage.get_by_role("button", name="Play").click()
     stage.get_by_text("500 characters written.").wait_for()
     text = stage.locator(".pg-text").evaluate(
-        """box => Array.from(box.querySelectorAll('[data-at]'),
+        """box => Array.from(box.querySelectorAll('[data-place]'),
             (s) => s.classList.contains('pg-end') ? '\\n' : s.textContent).join('')"""
     )
     assert text == generate(model, vocab, prompt, 500, 0.8, seed=1)

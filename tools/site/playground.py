@@ -2,12 +2,15 @@
 
     :::{playground}
     :mode: write, surprise or compare; what is shown first
-    A paragraph that introduces it, and stands there alone where no script runs.
+    A paragraph that introduces it.
     :::
 
     :::{train-here}
     The same for the place where a network is trained in the page.
     :::
+
+In the place itself stands a sentence, which the last script replaces: where one is missing, or
+the browser does not understand one, it stays.
 
 Everything lies in extra/_static/playground, but for the book's texts: a page from the disk
 can load a script and no other file, so each text is written into the site as one. A file in
@@ -23,10 +26,16 @@ from sphinx.util.docutils import SphinxDirective
 
 CLASS = "charbook-playground"
 TRAINS = "charbook-train-here"  # a page where a network is trained
-NO_SCRIPT = (
-    "The playground runs in your browser and needs JavaScript, which is switched off. "
-    "The rest of the book does not need it."
+WITHOUT = (
+    "This figure needs JavaScript and a browser of 2021 or later. The rest of the book does not."
 )
+ARITHMETIC = ["parts", "engine", "sampling"]
+SCRIPTS = [
+    *ARITHMETIC, "architectures", "page", "text-view", "bars", "heatmap", "mode", "write",
+    "surprise", "compare", "settings", "playground",
+]  # fmt: skip
+LEARNING = ["matrices", "learner", "corpus", "trainer"]
+TRAINING_SCRIPTS = [*LEARNING, "training-form", "curve", "train-here"]
 DATA = Path(__file__).resolve().parents[2] / "data"
 TEXTS = ("shakespeare", "austen")
 
@@ -44,10 +53,7 @@ class Playground(SphinxDirective):
         holder = nodes.container(classes=list(self.classes))
         self.state.nested_parse(self.content, self.content_offset, holder)
         mode = self.options.get("mode", "write")
-        html = (
-            f'<div class="{self.mount}" data-mode="{mode}">'
-            f"<noscript><p>{NO_SCRIPT}</p></noscript></div>"
-        )
+        html = f'<div class="{self.mount}" data-mode="{mode}"><p>{WITHOUT}</p></div>'
         holder += nodes.raw("", html, format="html")
         return [holder]
 
@@ -62,9 +68,9 @@ def add_files(app, pagename, templatename, context, doctree):
     """Link style and scripts into this page if the playground is on it."""
     holders = [] if doctree is None else doctree.findall(nodes.container)
     classes = {name for holder in holders for name in holder["classes"]}
-    scripts = ["engine", "playground"] if CLASS in classes else []
+    scripts = list(SCRIPTS) if CLASS in classes else []
     if TRAINS in classes:
-        scripts += ["trainer", "train-here"]
+        scripts += TRAINING_SCRIPTS
         app.add_css_file("playground/train-here.css", priority=510)  # after the other
     if scripts:
         app.add_css_file("playground/playground.css")

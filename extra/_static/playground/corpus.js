@@ -1,0 +1,96 @@
+"use strict";
+/* A text's way to ids, and what an n-gram model makes of them. Equal to helpers/corpus.py and
+   ngram.py; tests/site/test_train_here.py holds them together. */
+charbook.define("corpus", [], () => {
+  const LIMITS = { shortest: 1000, longest: 1_000_000, characters: 500 };
+  const HELD_OUT = 0.1;
+
+  const whole = (number) => number.toLocaleString("en-GB");
+
+  /* A text -> its characters, by code point. Half of a surrogate pair that stands alone becomes
+     U+FFFD, as when a browser saves a text. */
+  function charactersOf(text) {
+    const cleaned = text.replace(/^\ufeff/, "").replace(/\r\n?/g, "\n");
+    return Array.from(cleaned.replace(/\p{Surrogate}/gu, "\ufffd"));
+  }
+
+  /* A text -> {characters, train, held}: its distinct characters in code-point order, and the
+     ids of its first nine tenths and of its last. Throws an Error that says what would help. */
+  function prepare(text) {
+    const all = charactersOf(text);
+    const count = all.length;
+    if (count < LIMITS.shortest)
+      throw new Error(
+        `This text has ${whole(count)} character${count === 1 ? "" : "s"}. It must have at least ` +
+          `${whole(LIMITS.shortest)}; for words to appear, 20,000 or more.`,
+      );
+    if (count > LIMITS.longest)
+      throw new Error(
+        `This text has ${whole(count)} characters, and the page takes ${whole(LIMITS.longest)} ` +
+          "at most. Paste a part of it, or train on all of it outside the page: " +
+          "python -m helpers train.",
+      );
+    const characters = [...new Set(all)].sort((a, b) => a.codePointAt(0) - b.codePointAt(0));
+    if (characters.length === 1)
+      throw new Error(
+        "This text has one character only, over and over. What comes next is no question there.",
+      );
+    if (characters.length > LIMITS.characters)
+      throw new Error(
+        `This text has ${whole(characters.length)} different characters, and the page takes ` +
+          `${LIMITS.characters} at most: each needs weights of its own, and enough places to ` +
+          "learn them from.",
+      );
+    const number = new Map(characters.map((character, id) => [character, id]));
+    const ids = Uint16Array.from(all, (character) => number.get(character));
+    const border = Math.floor(count * (1 - HELD_OUT));
+    const [train, held] = [ids.subarray(0, border), ids.subarray(border)];
+    return { characters: characters.join(""), train, held };
+  }
+
+  /* For each length of context below `order`: how often each context was followed by each
+     character in `ids`, and by how many different ones. */
+  function countNGrams(ids, V, order) {
+    return Array.from({ length: order }, (_, length) => {
+      const times = new Map(); // context * V + next character -> how often
+      const contexts = new Map(); // context -> {total, distinct} of the next characters
+      for (let p = 0, context = 0; p < ids.length; p++) {
+        if (p >= length) {
+          const ngram = context * V + ids[p];
+          const before = times.get(ngram) ?? 0;
+          times.set(ngram, before + 1);
+          const counts = contexts.get(context);
+          if (!counts) contexts.set(context, { total: 1, distinct: 1 });
+          else {
+            counts.total++;
+            if (!before) counts.distinct++;
+          }
+        }
+        context = (context * V + ids[p]) % V ** length;
+      }
+      return { times, contexts };
+    });
+  }
+
+  /* Loss in nats per character, on `held` (all but its first), of an n-gram model of `train`:
+     all orders up to this one, mixed by Witten and Bell's method, as in helpers.ngram. */
+  function ngramLoss(train, held, V, order) {
+    const tables = countNGrams(train, V, order);
+    let total = 0;
+    for (let p = 1; p < held.length; p++) {
+      let probability = 1 / V;
+      for (let length = 0, context = 0; length <= Math.min(p, order - 1); length++) {
+        if (length) context += held[p - length] * V ** (length - 1);
+        const counts = tables[length].contexts.get(context);
+        if (!counts) break; // nor has any longer one been counted
+        const times = tables[length].times.get(context * V + held[p]) ?? 0;
+        probability =
+          (times + counts.distinct * probability) / (counts.total + counts.distinct);
+      }
+      total -= Math.log(probability);
+    }
+    return total / (held.length - 1);
+  }
+
+  return { LIMITS, ngramLoss, prepare, whole };
+});

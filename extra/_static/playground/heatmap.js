@@ -1,0 +1,199 @@
+"use strict";
+/* The gates of an LSTM over a text, as a picture: one column a character, one row a unit. */
+charbook.define("heatmap", ["page"], ({ h, labelled, pointerMoved, quoted, visible }) => {
+  const VALUES = { // a state's field -> name, lowest and highest value shown
+    forget: ["forget gate", 0, 1], input: ["input gate", 0, 1], output: ["output gate", 0, 1],
+    cell: ["candidate", -1, 1], c: ["cell state", -5, 5], h: ["hidden state", -1, 1],
+  };
+  const COLOURS = { // from the lowest value to the highest; the light ones as in helpers/plotting.py
+    light: {
+      amount: ["#ffffff", "#9cc3e6", "#0072b2", "#08244a"],
+      signed: ["#0072b2", "#ffffff", "#d55e00"],
+    },
+    dark: {
+      amount: ["#14181e", "#1f4e79", "#4aa3df", "#eaf4ff"],
+      signed: ["#4aa3df", "#14181e", "#f08a3c"],
+    },
+  };
+  const WIDTH = 10; // of a character, in CSS pixels
+  const HEIGHT = 2; // of a unit
+  const SHOWN = 240; // characters at once
+
+  /* 256 colours (256 * 3 bytes) between the stops. */
+  function ramp(stops) {
+    const rgb = stops.map((s) => [1, 3, 5].map((k) => parseInt(s.slice(k, k + 2), 16)));
+    return Uint8Array.from({ length: 768 }, (_, k) => {
+      const position = (Math.floor(k / 3) / 255) * (rgb.length - 1);
+      const left = Math.min(Math.floor(position), rgb.length - 2);
+      const share = position - left;
+      return Math.round(rgb[left][k % 3] * (1 - share) + rgb[left + 1][k % 3] * share);
+    });
+  }
+
+  class Heatmap {
+    /* onInspect(place or null, whether to stay there) */
+    constructor(onInspect) {
+      this.columns = []; // {character, input, forget, …} with arrays (H,)
+      this.first = 0; // the column shown leftmost
+      this.inspected = null;
+      this.#build();
+      for (const control of [this.field, this.unit])
+        control.addEventListener("input", () => this.draw());
+      this.details.addEventListener("toggle", () => this.draw());
+      new MutationObserver(() => this.draw()).observe(document.documentElement, {
+        attributes: true, attributeFilter: ["data-theme"],
+      });
+      this.canvas.addEventListener("pointermove", (event) => {
+        if (!pointerMoved(event)) return;
+        const place = this.first + Math.floor(event.offsetX / WIDTH);
+        const unit = Math.floor(event.offsetY / HEIGHT) + 1;
+        if (place >= this.columns.length || unit > this.columns[place].h.length) return;
+        this.unit.value = unit;
+        onInspect(place, false);
+      });
+      this.canvas.addEventListener("pointerleave", () => onInspect(null, false));
+      this.draw();
+    }
+
+    #build() {
+      this.canvas = h("canvas", { role: "img", "aria-label": "no gates yet" });
+      this.canvas.width = this.canvas.height = 1;
+      const region = { tabindex: "0", role: "region", "aria-label": "Gates, one column a character" };
+      this.scroll = h("div", { class: "pg-scroll", ...region }, this.canvas);
+      const options = Object.entries(VALUES).map(([field, [name]]) =>
+        h("option", { value: field }, name),
+      );
+      this.field = h("select", {}, ...options);
+      this.unit = h("input", { type: "number", min: "1", max: "128", value: "1" });
+      this.strip = h("i", { "aria-hidden": "true" });
+      this.low = h("span");
+      this.high = h("span");
+      this.readout = h("p", { class: "pg-readout" });
+      this.details = h(
+        "details", { class: "pg-wide pg-gates", open: true },
+        h("summary", {}, "What the gates do"),
+        h("div", { class: "pg-pick" }, labelled("Show", this.field), labelled("Unit", this.unit)),
+        this.scroll,
+        h(
+          "p", { class: "pg-scale" },
+          this.low, this.strip, this.high, h("span", {}, "one row a unit"),
+        ),
+        this.readout,
+      );
+    }
+
+    clear() {
+      this.columns = [];
+      this.first = 0;
+      this.inspected = null;
+      this.draw();
+    }
+
+    add(character, state) {
+      const column = { character };
+      for (const field of Object.keys(VALUES)) column[field] = Float32Array.from(state[field]);
+      this.columns.push(column);
+    }
+
+    /* The last column is drawn and in sight. */
+    follow() {
+      this.first = Math.max(0, this.columns.length - SHOWN);
+      this.draw(this.columns.length - 1);
+      this.scroll.scrollLeft = this.scroll.scrollWidth;
+    }
+
+    /* A column is drawn and in sight, wherever in the text it is. */
+    inspect(place) {
+      if (place < this.first || place >= this.first + SHOWN)
+        this.first = Math.max(0, Math.min(place - SHOWN / 2, this.columns.length - SHOWN));
+      this.draw(place);
+      const x = (place - this.first) * WIDTH;
+      const { scrollLeft, clientWidth } = this.scroll;
+      if (x < scrollLeft || x + WIDTH > scrollLeft + clientWidth)
+        this.scroll.scrollLeft = x - clientWidth / 2;
+    }
+
+    draw(inspected = this.inspected) {
+      this.inspected = inspected;
+      const [name, low, high] = VALUES[this.field.value];
+      const dark = document.documentElement.dataset.theme === "dark";
+      const stops = COLOURS[dark ? "dark" : "light"][low < 0 ? "signed" : "amount"];
+      this.strip.style.background = `linear-gradient(to right, ${stops})`;
+      this.low.textContent = low === 0 ? "0, shut" : `−${-low}`;
+      this.high.textContent = low === 0 ? "1, open" : `${high}`;
+      const H = this.columns[0]?.h.length ?? 128;
+      this.unit.max = H;
+      const unit = Math.min(Math.max(Math.round(Number(this.unit.value)) || 1, 1), H);
+      this.readout.textContent = this.#describe(name, unit, H);
+      const shown = this.columns.slice(this.first, this.first + SHOWN);
+      if (!shown.length || !this.details.open) return;
+      this.#paint(this.#squares(shown, H, low, high, ramp(stops)), shown, H, unit);
+      this.canvas.setAttribute(
+        "aria-label",
+        `Heatmap: ${name} of ${H} units over ${shown.length} characters. ${this.readout.textContent}`,
+      );
+    }
+
+    /* A picture with one pixel for each value. */
+    #squares(shown, H, low, high, colours) {
+      const N = shown.length;
+      const image = new ImageData(N, H);
+      shown.forEach((column, x) => {
+        const values = column[this.field.value];
+        for (let y = 0; y < H; y++) {
+          const share = Math.min(Math.max((values[y] - low) / (high - low), 0), 1);
+          const from = Math.round(share * 255) * 3;
+          const to = (y * N + x) * 4;
+          for (let k = 0; k < 3; k++) image.data[to + k] = colours[from + k];
+          image.data[to + 3] = 255;
+        }
+      });
+      const small = (this.small ??= document.createElement("canvas"));
+      small.width = N;
+      small.height = H;
+      small.getContext("2d").putImageData(image, 0, 0);
+      return small;
+    }
+
+    /* The picture at its size, the characters below it, frames around the place and the unit. */
+    #paint(picture, shown, H, unit) {
+      const N = shown.length;
+      const sharp = Math.min(devicePixelRatio || 1, 2);
+      const [width, height] = [N * WIDTH, H * HEIGHT + 20];
+      this.canvas.width = width * sharp;
+      this.canvas.height = height * sharp;
+      this.canvas.style.width = `${width}px`;
+      this.canvas.style.height = `${height}px`;
+      const pen = this.canvas.getContext("2d");
+      pen.scale(sharp, sharp);
+      pen.imageSmoothingEnabled = false;
+      pen.drawImage(picture, 0, 0, width, H * HEIGHT);
+      pen.fillStyle = pen.strokeStyle = getComputedStyle(this.scroll).color;
+      pen.font = "13px monospace";
+      pen.textAlign = "center";
+      shown.forEach((column, x) => {
+        pen.fillText(visible(column.character), (x + 0.5) * WIDTH, H * HEIGHT + 14);
+      });
+      pen.strokeRect(0.5, (unit - 1) * HEIGHT - 0.5, width - 1, HEIGHT + 1);
+      const x = (this.inspected ?? N - 1) - this.first;
+      pen.strokeRect(x * WIDTH - 0.5, 0.5, WIDTH + 1, height - 1);
+    }
+
+    #describe(name, unit, H) {
+      const place = this.inspected ?? this.columns.length - 1;
+      const column = this.columns[place];
+      if (!column) return "Press play: each character adds a column.";
+      const values = column[this.field.value];
+      const isGate = VALUES[this.field.value][1] === 0;
+      const mean = values.reduce((a, b) => a + b, 0) / H;
+      const above = values.filter((v) => v > (isGate ? 0.5 : 0)).length;
+      return (
+        `After reading ${quoted(column.character)} at place ${place + 1}, the ${name} of unit ` +
+        `${unit} is ${values[unit - 1].toFixed(3)}. The mean of all ${H} units is ` +
+        `${mean.toFixed(3)}; ${above} are ${isGate ? "more than half open" : "above zero"}.`
+      );
+    }
+  }
+
+  return { COLOURS, Heatmap, ramp };
+});

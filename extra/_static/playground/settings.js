@@ -1,0 +1,83 @@
+"use strict";
+/* The controls of sampling: prompt, a slider for each setting, seed and pace. */
+charbook.define("settings", ["page"], ({ h, labelled, numberIn, whole }) => {
+  const MOST = 500; // characters of a prompt
+  // Each setting of sampling.js: its slider, what the page starts with, and the place of the
+  // slider at which the setting is off.
+  const SLIDERS = {
+    temperature: { label: "Temperature", min: 0, max: 2, step: 0.05, start: 0.8, off: null },
+    top_k: { label: "Top-k", min: 1, max: 41, step: 1, start: 41, off: 41 },
+    top_p: { label: "Top-p", min: 0.05, max: 1, step: 0.01, start: 1, off: 1 },
+    min_p: { label: "Min-p", min: 0, max: 0.5, step: 0.01, start: 0, off: 0 },
+  };
+  const SEED = 1;
+  const PACES = { 5: "5 a second", 40: "40 a second", Infinity: "as fast as it goes" };
+  const PACE = "40";
+
+  class Settings {
+    constructor() {
+      this.prompt = h("textarea", { rows: "2", spellcheck: "false", dir: "auto" });
+      this.sliders = {};
+      const sliders = Object.entries(SLIDERS).map(([name, { label, min, max, step }]) => {
+        const slider = h("input", { type: "range", min, max, step });
+        const output = h("output");
+        slider.addEventListener("input", () => this.#show());
+        this.sliders[name] = { slider, output };
+        return labelled(label, slider, output);
+      });
+      this.seed = h("input", { type: "number", min: "0", step: "1" });
+      const paces = Object.entries(PACES).map(([value, text]) =>
+        h("option", { value, selected: value === PACE }, text),
+      );
+      this.paces = h("select", {}, ...paces);
+      this.element = h(
+        "div", { class: "pg-settings" },
+        h("div", { class: "pg-wide" }, labelled("Prompt", this.prompt)),
+        ...sliders, labelled("Seed", this.seed), labelled("Pace", this.paces),
+      );
+    }
+
+    reset(prompt) {
+      this.prompt.value = prompt;
+      for (const [name, { start }] of Object.entries(SLIDERS))
+        this.sliders[name].slider.value = start;
+      this.seed.value = SEED;
+      this.#show();
+    }
+
+    /* What sampling.nextDistribution takes. */
+    get sampling() {
+      const settings = Object.entries(this.sliders).map(([name, { slider }]) => {
+        const value = Number(slider.value);
+        return [name, value === SLIDERS[name].off ? null : value];
+      });
+      return Object.fromEntries(settings);
+    }
+
+    /* {prompt, seed}; a seed that is no whole number is refused where random numbers are made. */
+    get start() {
+      const { length } = Array.from(this.prompt.value); // by code point
+      if (length > MOST)
+        throw new Error(`the prompt has ${whole(length)} characters, and the page takes ${MOST}`);
+      return { prompt: this.prompt.value, seed: numberIn(this.seed) };
+    }
+
+    /* Characters a second. */
+    get pace() {
+      return Number(this.paces.value);
+    }
+
+    #show() {
+      const { sampling } = this;
+      for (const [name, { slider, output }] of Object.entries(this.sliders)) {
+        const value = sampling[name];
+        if (value === null) output.textContent = "off";
+        else if (name === "top_k") output.textContent = value;
+        else output.textContent = name === "temperature" && !value ? "0, greedy" : value.toFixed(2);
+        slider.setAttribute("aria-valuetext", output.textContent);
+      }
+    }
+  }
+
+  return { SLIDERS, Settings };
+});

@@ -1,0 +1,95 @@
+"use strict";
+/* A text whose characters can be pointed at or clicked, and a slider over its places. */
+charbook.define("textView", ["page"], ({ h, labelled, pointerMoved, quoted }) => {
+  /* items: {id, character, predicted, drawnFrom, given}; predicted and drawnFrom are
+     probabilities (V,) or null. onInspect(place or null, whether to stay there). */
+  class TextView {
+    constructor(label, onInspect) {
+      const attributes = { class: "pg-text", role: "region", "aria-label": label, tabindex: "0" };
+      this.box = h("div", attributes);
+      const placeOf = (event) => event.target.closest?.("[data-place]")?.dataset.place;
+      this.box.addEventListener("pointermove", (event) => {
+        if (!pointerMoved(event)) return;
+        const place = placeOf(event);
+        if (place !== undefined) onInspect(Number(place), false);
+      });
+      this.box.addEventListener("pointerleave", () => onInspect(null, false));
+      this.box.addEventListener("click", (event) => {
+        const place = placeOf(event);
+        if (place !== undefined) onInspect(Number(place), true);
+      });
+      this.clear();
+    }
+
+    clear() {
+      this.items = [];
+      this.spans = [];
+      this.highlighted = null;
+      this.box.replaceChildren();
+      this.#newLine();
+    }
+
+    #newLine() {
+      this.line = h("div", { dir: "auto" });
+      this.box.append(this.line);
+    }
+
+    add(item, kind = "") {
+      const span = h("span", { "data-place": String(this.items.length) });
+      const ends = item.character === "\n";
+      const kinds = [kind, item.given && "pg-given", ends && "pg-end"];
+      span.className = kinds.filter(Boolean).join(" ");
+      span.textContent = ends ? "" : item.character; // the style sheet draws ↵
+      this.line.append(span);
+      if (ends) this.#newLine();
+      this.items.push(item);
+      this.spans.push(span);
+    }
+
+    highlight(place) {
+      if (this.highlighted !== null) this.spans[this.highlighted]?.classList.remove("pg-at");
+      this.highlighted = place;
+      if (place !== null) this.spans[place]?.classList.add("pg-at");
+    }
+
+    scrollToEnd() {
+      this.box.scrollTop = this.box.scrollHeight;
+    }
+
+    scrollTo(place) {
+      const span = this.spans[place];
+      if (!span) return;
+      const top = span.offsetTop - this.box.offsetTop;
+      if (top < this.box.scrollTop || top > this.box.scrollTop + this.box.clientHeight - 30)
+        this.box.scrollTop = top - this.box.clientHeight / 2;
+    }
+
+    get characters() {
+      return this.items.map((item) => item.character);
+    }
+
+    get text() {
+      return this.characters.join("");
+    }
+  }
+
+  /* A slider over the places of a text. */
+  class PlaceSlider {
+    constructor(label, onInspect) {
+      const attributes = { type: "range", min: "1", max: "1", value: "1", disabled: true };
+      this.slider = h("input", attributes);
+      this.slider.addEventListener("input", () => onInspect(Number(this.slider.value) - 1, true));
+      this.element = labelled(label, this.slider);
+    }
+
+    set(place, count, character) {
+      this.slider.disabled = count === 0;
+      this.slider.max = String(Math.max(count, 1));
+      this.slider.value = String(place + 1);
+      if (!count) return;
+      this.slider.setAttribute("aria-valuetext", `place ${place + 1}, ${quoted(character)}`);
+    }
+  }
+
+  return { PlaceSlider, TextView };
+});
