@@ -3,6 +3,7 @@
 import contextlib
 import io
 import json
+import math
 import re
 import shutil
 import subprocess
@@ -15,16 +16,19 @@ import numpy as np
 import pytest
 import torch
 
+from helpers import plotting
 from helpers.checkpoint import save
 from helpers.cli.export import PRECISIONS, export, read
 from helpers.corpus import SOURCES, Vocabulary, load_corpus
 from helpers.gates import Gates, record_gates
 from helpers.models import CharRNN, evaluating, predict
-from helpers.sampling import generate, next_distribution, pick
+from helpers.plotting import COLOURS
+from helpers.sampling import NO_GUESS, generate, next_distribution, pick
 from helpers.training import evaluate, fit
 from tests.site.browser import chromium, page_of, watch
 from tools.runs import playground_models
-from tools.site.playground import ARITHMETIC, SCRIPTS, WITHOUT
+from tools.site.architectures import on_dark_pages, script
+from tools.site.playground import ARITHMETIC, SCRIPTS, TRAINING_SCRIPTS, WITHOUT
 
 ROOT = Path(__file__).resolve().parents[2]
 PLAYGROUND = ROOT / "extra/_static/playground"
@@ -190,6 +194,42 @@ def test_settings_out_of_range_are_refused(engine, setting):
     assert said.startswith("RangeError")
 
 
+def refusal(page, expression):
+    """What an expression throws, as "name: message"; None where it throws nothing."""
+    return page.evaluate(
+        "expression => { try { eval(expression); return null; } catch (e) { return String(e); } }",
+        expression,
+    )
+
+
+@pytest.mark.parametrize("settings", ["{}", "{temperature: 0}", "{top_k: 1}", "{min_p: 0.1}"])
+@pytest.mark.parametrize("logits", ["[NaN, 1]", "[1, NaN]", "[0, Infinity]", "[-1 / 0, -1 / 0]"])
+def test_logits_that_are_no_numbers_are_refused_in_pythons_words(engine, logits, settings):
+    said = refusal(engine, f"charbook.sampling.nextDistribution({logits}, {settings})")
+    assert said == f"Error: {NO_GUESS}"
+
+
+@pytest.mark.parametrize("p", [[0.5, math.nan], [0.0, 0.0], [math.inf, 1.0]], ids=str)
+def test_drawing_from_what_is_no_distribution_is_refused_as_in_python(engine, p):
+    text = json.dumps(p)
+    assert refusal(engine, f"charbook.sampling.pick({text}, 0.3)") == f"Error: {NO_GUESS}"
+    with pytest.raises(ValueError, match=re.escape(NO_GUESS)):
+        pick(np.array(p), 0.3)
+
+
+@pytest.mark.parametrize("id_", ["-1", "3", "1.5", "NaN", "undefined", "'1'"])
+def test_an_id_that_is_not_in_the_vocabulary_is_refused(engine, tmp_path, id_):
+    name = give(engine, random_model("lstm", Vocabulary("abc"), tmp_path)[1]["path"])
+    said = refusal(engine, f"loaded['{name}'].step(loaded['{name}'].start(), {id_})")
+    assert said.startswith("RangeError: ids are whole numbers from 0 to 2, not ")
+
+
+@pytest.mark.parametrize("seed", ["-1", "1.5", "NaN", "Infinity", "2 ** 53", "'1'", "true", "null"])
+def test_a_seed_that_is_no_whole_number_is_refused(engine, seed):
+    said = refusal(engine, f"new charbook.sampling.Uniforms({seed})")
+    assert said.startswith("RangeError: a seed is a whole number from 0 to ")
+
+
 @pytest.mark.parametrize("seed", [0, 1, 42, 2**32 - 1, 2**32 + 5, 2**53 - 1])
 def test_random_numbers_are_numpys(engine, seed):
     for i in (0, 3):
@@ -228,6 +268,20 @@ def test_500_characters_equal_pythons_for_the_same_uniform_numbers(engine, tmp_p
         numbers = np.random.default_rng([seed, 0]).random(500).tolist()
         given = f"{{ numbers: {numbers}, at: 0, next() {{ return this.numbers[this.at++]; }} }}"
         assert js_text(engine, name, HELD_OUT[:20], 500, settings, given) == theirs
+
+
+def test_greedy_writes_the_first_of_equal_characters_as_python_does(engine, tmp_path):
+    """On the path that writes text."""
+    vocab = Vocabulary("abcde")
+    model = CharRNN(len(vocab), 3, 4)
+    with torch.no_grad():
+        model.output.weight.zero_()
+        model.output.bias[:] = torch.tensor([0.0, 2.0, 1.0, 2.0, 2.0])
+    save(tmp_path / "run", model, vocab)
+    name = give(engine, export(tmp_path / "run", tmp_path / "ties.js", "float32")["path"])
+    random = "new charbook.sampling.Uniforms(1)"
+    ours = js_text(engine, name, "e", 20, {"temperature": 0}, random)
+    assert ours == generate(model, vocab, "e", 20, temperature=0) == "e" + "b" * 20
 
 
 @each_cell
@@ -309,6 +363,41 @@ def test_it_writes_2000_characters_a_second(engine):
             break
         time.sleep(0.3)
     assert speed >= 2000, f"{speed:.0f} characters a second"
+
+
+def test_what_the_page_states_again_is_what_python_has(engine):
+    """Constants that JavaScript cannot import."""
+    for name in ("architectures", "page", "heatmap"):
+        path = PLAYGROUND / f"{name}.js"
+        engine.add_script_tag(**({"path": path} if path.exists() else {"content": script()}))
+    stops = engine.evaluate("charbook.heatmap.COLOURS.light")
+    for name, colours in {"amount": plotting.AMOUNT, "signed": plotting.SIGNED}.items():
+        ramp = engine.evaluate("stops => Array.from(charbook.heatmap.ramp(stops))", stops[name])
+        theirs = 255 * colours(np.linspace(0, 1, 256))[:, :3]
+        assert np.abs(np.reshape(ramp, (256, 3)) - theirs).max() <= 1.01
+    shown = engine.evaluate("all => all.map(charbook.page.visible)", list(plotting.VISIBLE))
+    assert shown == list(plotting.VISIBLE.values())
+    assert engine.evaluate("charbook.engine.CELLS") == list(MODELS)
+
+
+SCRIPT_FILES = sorted(PLAYGROUND.glob("*.js"))
+
+
+def test_every_script_is_loaded_and_is_short():
+    """A part has one concern: at most 300 lines, and those can be read."""
+    listed = {*SCRIPTS, *TRAINING_SCRIPTS} - {"architectures"}  # which the build writes
+    assert {path.stem for path in SCRIPT_FILES} == listed
+    for path in [*SCRIPT_FILES, *PLAYGROUND.glob("*.css"), ROOT / "_static/book.css"]:
+        lines = path.read_text(encoding="utf-8").splitlines()
+        assert len(lines) <= 300, path.name
+        assert max(map(len, lines)) <= 110, path.name
+
+
+def test_no_style_sheet_has_colours_of_architectures_of_its_own():
+    colours = {*COLOURS.values(), *map(on_dark_pages, COLOURS.values())}
+    for path in [*PLAYGROUND.glob("*.css"), ROOT / "_static/book.css"]:
+        found = set(re.findall(r"#[0-9A-F]{6}", path.read_text(encoding="utf-8").upper()))
+        assert not found & colours, path.name
 
 
 # ---------------------------------------------------------------- the weight files
@@ -474,6 +563,25 @@ def test_without_scripts_the_page_says_so_and_reads_on(opened):
     assert page.locator(".pg-mount").get_by_text(WITHOUT).is_visible()
 
 
+@pytest.mark.parametrize("content", [None, "class Old { #unknown; static }"])
+def test_a_script_that_is_missing_or_too_new_leaves_the_sentence(browser, pages, content):
+    """And nothing half-alive beside it, whichever it is."""
+    page = browser.new_page()
+    for name in SCRIPTS:
+        address = re.compile(rf"/{name}\.js")
+        if content is None:
+            page.route(address, lambda route: route.abort())
+        else:
+            page.route(address, lambda route: route.fulfill(body=content))
+        page.goto((pages / "index.html").as_uri())
+        assert page.locator(".pg-mount").inner_text() == WITHOUT, name
+        page.unroute(address)
+    page.goto((pages / "index.html").as_uri())
+    assert page.get_by_role("button", name="Play").is_visible()
+    assert page.get_by_text(WITHOUT).count() == 0
+    page.close()
+
+
 def test_it_writes_what_python_writes_and_says_how(opened):
     page = opened()
     play(page)
@@ -553,6 +661,92 @@ def test_a_wrong_seed_is_refused(opened, seed):
     play(page)
     assert "seed is a whole number" in message(page)
     assert text_of(page) == ""
+
+
+def mount(page, vocab, cell="lstm", change="", **options):
+    """A playground for a small random network, in place of the page's own."""
+    page.evaluate(
+        """([characters, cell, change, options]) => {
+            const rows = { rnn: 1, lstm: 4, gru: 3 }[cell] * 3, V = characters.length;
+            const random = new charbook.sampling.Uniforms(1);
+            const draw = (n) => Float32Array.from({ length: n }, () => random.next() - 0.5);
+            const weights = {
+                "embedding.weight": draw(V * 2), "recurrent.weight_ih_l0": draw(rows * 2),
+                "recurrent.weight_hh_l0": draw(rows * 3), "recurrent.bias_ih_l0": draw(rows),
+                "recurrent.bias_hh_l0": draw(rows), "output.weight": draw(V * 3),
+                "output.bias": draw(V),
+            };
+            eval(change);
+            const config = { vocab_size: V, embed_size: 2, hidden_size: 3, cell };
+            const model = new charbook.engine.Model(config, characters.join(""), weights);
+            model.custom = true;
+            const place = document.querySelector(".pg-mount");
+            charbook.playground.mount(place, { model: { model, about: {}, ...options } });
+        }""",
+        [list(vocab), cell, change, options],
+    )
+
+
+@pytest.mark.parametrize("temperature", [0.8, 0])
+def test_a_network_whose_logits_are_no_numbers_is_refused_in_a_sentence(opened, temperature):
+    page = opened()
+    sentence = f"{NO_GUESS[0].upper()}{NO_GUESS[1:]}."
+    mount(page, "ab", change="weights['output.bias'][1] = NaN", prompt="a", text="abab")
+    slide(page, "Temperature", temperature)
+    play(page)
+    assert message(page) == sentence
+    assert text_of(page) == "a"
+    page.get_by_label("Your text, coloured").check()
+    play(page, "Colour it")
+    assert message(page) == sentence
+
+
+def test_lengths_are_those_of_code_points(opened):
+    page = opened()
+    mount(page, "🙂🙃 ", prompt="🙂" * 500)
+    play(page)
+    assert message(page) == "500 characters written."
+    text = text_of(page)
+    assert len(text) == 1000
+    assert page.locator("[aria-live=polite]").text_content() == text[-300:]
+    page.get_by_label("Prompt").fill("🙂" * 501)
+    play(page)
+    assert message(page) == "The prompt has 501 characters, and the page takes 500."
+
+
+def test_a_text_from_right_to_left_stands_so(opened):
+    page = opened()
+    mount(page, "שלום.\n", prompt="שלום.\n", text="שלום.\nש")
+    play(page)
+    direction = "element => getComputedStyle(element).direction"
+    assert page.get_by_label("Prompt").evaluate(direction) == "rtl"
+    assert page.locator(".pg-text > div").first.evaluate(direction) == "rtl"
+    page.get_by_label("Your text, coloured").check()
+    assert page.get_by_label("Your text", exact=True).evaluate(direction) == "rtl"
+
+
+def test_architectures_look_as_in_the_figures(opened):
+    """Their names and lines where three write side by side, their colours in each mode."""
+    page = opened(color_scheme="light")
+    page.get_by_label("Three side by side").check()
+    seen = page.locator(".pg-column").evaluate_all(
+        """columns => columns.map((column) => {
+            const style = getComputedStyle(column);
+            return [column.dataset.cell, column.firstChild.textContent, style.borderTopStyle];
+        })"""
+    )
+    lines = {"--": "dashed", "-": "solid", "-.": "dotted"}
+    names, styles = plotting.NAMES, plotting.LINES
+    assert seen == [[cell, names[cell], lines[styles[cell]]] for cell in CELLS]
+    colour = "name => getComputedStyle(document.documentElement).getPropertyValue(`--cbc-${name}`)"
+    for name, light in COLOURS.items():
+        page.evaluate("document.documentElement.dataset.theme = 'light'")
+        assert page.evaluate(colour, name) == light
+        page.evaluate("document.documentElement.dataset.theme = 'dark'")
+        assert page.evaluate(colour, name) == on_dark_pages(light) != light
+        page.emulate_media(media="print")
+        assert page.evaluate(colour, name) == light
+        page.emulate_media(media="screen")
 
 
 def test_an_unknown_character_is_refused_with_a_word_on_why(opened):

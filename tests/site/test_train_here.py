@@ -1,5 +1,6 @@
 """Training in the page: its arithmetic against NumpyCharLSTM, and its page as a reader uses it."""
 
+import inspect
 import json
 import re
 import subprocess
@@ -12,13 +13,14 @@ import pytest
 
 from helpers.cli.export import read
 from helpers.corpus import Vocabulary, load_corpus, split_ids
+from helpers.models import CharRNN
 from helpers.ngram import NGram
 from helpers.numpy_lstm import NumpyCharLSTM
 from helpers.sampling import generate
-from helpers.training import evaluate
+from helpers.training import evaluate, fit
 from tests.site.browser import chromium, page_of, watch
 from tests.site.test_playground import AXE, CONF, NAME_OF_FOCUSED
-from tools.site.playground import ARITHMETIC, LEARNING
+from tools.site.playground import ARITHMETIC, LEARNING, SCRIPTS, TRAINING_SCRIPTS, WITHOUT
 
 ROOT = Path(__file__).resolve().parents[2]
 PLAYGROUND = ROOT / "extra/_static/playground"
@@ -187,18 +189,76 @@ def test_counting_has_the_loss_that_python_finds(trainer, order):
     assert loss == pytest.approx(evaluate(ngram, held), abs=1e-9)
 
 
-def test_a_loss_that_is_no_number_ends_the_training(trainer):
-    with pytest.raises(
-        Exception, match=r"After 1 update.* no number any more.*smaller learning rate"
-    ):
+@pytest.mark.parametrize(
+    ("rate", "spoil", "said"),
+    [(1e300, "", "After 2 updates"), (0.01, "progress", "After 1 update")],
+    ids=["the loss", "the logits"],
+)
+def test_a_loss_that_is_no_number_ends_the_training(trainer, rate, spoil, said):
+    """Whether it is the loss that shows it first or, after an update, the logits."""
+    with pytest.raises(Exception, match=f"{said} the .*no number any more.*smaller learning rate"):
         trainer.evaluate(
-            """(text) => {
-                const settings = {units: 4, rate: 1e300, updates: 10, seed: 1};
-                const training = new charbook.trainer.Training(text, settings, () => {});
+            """([text, rate, spoil]) => {
+                const settings = {units: 4, rate, updates: 10, seed: 1};
+                const post = (kind) => { if (kind === spoil) training.learner.flat.fill(NaN); };
+                const training = new charbook.trainer.Training(text, settings, post);
                 for (const _ of training.run());
             }""",
-            SHORT,
+            [SHORT, rate, spoil],
         )
+
+
+@pytest.mark.parametrize("id_", [-1, 7, 0.5])
+def test_ids_outside_the_vocabulary_are_refused(trainer, id_):
+    twin(trainer, (1, 2, 3, 4, 7))
+    for x, y in ([0, id_], [1, 2]), ([1, 2], [0, id_]):
+        with pytest.raises(Exception, match=f"ids are whole numbers from 0 to 6, not {id_}"):
+            trainer.evaluate("([x, y]) => learner.lossAndGrads(x, y)", [x, y])
+
+
+def test_a_sample_has_200_characters_by_code_point(trainer):
+    samples = trainer.evaluate(
+        """() => {
+            const samples = [];
+            const post = (kind, facts) => { if (kind === "sample") samples.push(facts.text); };
+            const settings = {units: 4, rate: 0.01, updates: 1, seed: 1};
+            const text = "🙂🙃".repeat(1000);
+            for (const _ of new charbook.trainer.Training(text, settings, post).run());
+            return samples;
+        }"""
+    )
+    assert [len(sample) for sample in samples] == [200, 200]
+
+
+def test_half_a_surrogate_pair_becomes_a_replacement_character(trainer):
+    """As where a browser saves such a text; the vocabulary has the right size."""
+    characters, size = trainer.evaluate(
+        """() => {
+            const text = "ab\\ud83d cd \\ude00 🙂".repeat(300);
+            const settings = {units: 4, rate: 0.01, updates: 1, seed: 1};
+            const training = new charbook.trainer.Training(text, settings, () => {});
+            for (const _ of training.run());
+            return [training.characters, training.facts().characters];
+        }"""
+    )
+    assert characters == " abcd\ufffd🙂"
+    assert size == len(characters)
+
+
+def test_the_recipe_is_the_books(trainer):
+    """But for the batch, which suits a page, and the rate, which the reader chooses."""
+    defaults = {
+        name: parameter.default
+        for function in (CharRNN, fit)
+        for name, parameter in inspect.signature(function).parameters.items()
+    }
+    ours = trainer.evaluate("charbook.trainer.DEFAULTS")
+    assert ours == {name: defaults[name] for name in ours}
+    for name in ("page", "training-form"):
+        trainer.add_script_tag(path=PLAYGROUND / f"{name}.js")
+    sizes = trainer.evaluate("charbook.trainingForm.SIZES")
+    (books,) = [size for size, text in sizes.items() if "as in the book" in text]
+    assert int(books) == defaults["hidden_size"]
 
 
 # ---------------------------------------------------------------- the page
@@ -417,6 +477,30 @@ def test_a_text_that_cannot_be_learned_is_refused_with_a_word_on_why(opened, tex
     assert page.get_by_label("Your text").get_attribute("aria-invalid") == "true"
     assert button(page, "Train").is_enabled()
     assert button(page, "Play with it").is_disabled()
+
+
+def test_a_text_from_right_to_left_stands_so(opened):
+    page = opened()
+    choose(page, text="שלום עולם.\n" * 100)
+    direction = "element => getComputedStyle(element).direction"
+    assert page.get_by_label("Your text").evaluate(direction) == "rtl"
+    button(page, "Train").click()
+    page.locator(".tr-sample").first.wait_for()
+    sample = page.locator(".tr-sample").first
+    assert sample.get_attribute("dir") == "auto"
+    assert sample.evaluate("sample => getComputedStyle(sample).unicodeBidi") == "plaintext"
+    button(page, "Stop").click()
+
+
+def test_a_script_that_is_missing_leaves_the_sentence(browser, built):
+    page = browser.new_page()
+    for name in [*SCRIPTS, *TRAINING_SCRIPTS]:
+        address = re.compile(rf"/{name}\.js")
+        page.route(address, lambda route: route.abort())
+        page.goto((built / "index.html").as_uri())
+        assert page.locator(".tr-mount").inner_text() == WITHOUT, name
+        page.unroute(address)
+    page.close()
 
 
 def test_settings_out_of_range_are_refused(opened):
