@@ -190,21 +190,23 @@ def test_counting_has_the_loss_that_python_finds(trainer, order):
 
 
 @pytest.mark.parametrize(
-    ("rate", "spoil", "said"),
-    [(1e300, "", "After 2 updates"), (0.01, "progress", "After 1 update")],
+    ("settings", "spoil", "said"),
+    [
+        ({"rate": 1e300, "updates": 10}, "", "After 2 updates"),
+        ({"rate": 0.01, "updates": 1}, "progress", "After 1 update"),
+    ],
     ids=["the loss", "the logits"],
 )
-def test_a_loss_that_is_no_number_ends_the_training(trainer, rate, spoil, said):
+def test_a_loss_that_is_no_number_ends_the_training(trainer, settings, spoil, said):
     """Whether it is the loss that shows it first or, after an update, the logits."""
     with pytest.raises(Exception, match=f"{said} the .*no number any more.*smaller learning rate"):
         trainer.evaluate(
-            """([text, rate, spoil]) => {
-                const settings = {units: 4, rate, updates: 10, seed: 1};
+            """([text, settings, spoil]) => {
                 const post = (kind) => { if (kind === spoil) training.learner.flat.fill(NaN); };
                 const training = new charbook.trainer.Training(text, settings, post);
                 for (const _ of training.run());
             }""",
-            [SHORT, rate, spoil],
+            [SHORT, {"units": 4, "seed": 1, **settings}, spoil],
         )
 
 
