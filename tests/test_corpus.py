@@ -12,6 +12,7 @@ from helpers.corpus import (
     load_corpus,
     split_ids,
 )
+from tests.faults import planted
 
 
 @pytest.mark.parametrize(
@@ -245,3 +246,16 @@ def test_kinds_of_characters_by_patterns_of_which_the_last_decides():
     }  # fmt: skip
     assert "rest" not in character_kinds(text, {"letter": "[a-z]"})
     assert character_kinds("", {"letter": "[a-z]"})["letter"].shape == (0,)
+
+
+@planted(disjoint_windows, test_windows_are_disjoint_and_their_targets_one_step_ahead)
+def test_fault_targets_are_the_inputs(right, ids, seq_len):
+    """Every loss falls to zero, and nothing was learned."""
+    x, _ = right(ids, seq_len)
+    return x, x
+
+
+@planted(split_ids, test_the_last_tenth_is_held_out_and_nothing_is_in_both_parts)
+def test_fault_held_out_text_is_trained_on(right, ids, val_fraction):
+    """The held-out loss is then as good as the training loss."""
+    return ids, right(ids, val_fraction)[1]

@@ -16,6 +16,7 @@ from helpers.gates import (
 )
 from helpers.models import CharRNN
 from helpers.statistics import block_bootstrap
+from tests.faults import planted
 
 T, E, H, V = 9, 5, 6, 7
 
@@ -265,3 +266,10 @@ def test_half_lives_are_those_of_the_product_of_gates():
     forget = np.random.default_rng(0).uniform(0.2, 1, size=(T, H)).astype("float32")
     left = forget.astype(float).prod(axis=0)
     np.testing.assert_allclose(0.5 ** (T / half_lives(forget)), left)
+
+
+@planted(record_gates, test_states_equal_torchs_at_every_step, 1, 0)
+def test_fault_gates_recorded_one_step_late(right, *arguments):
+    """What belongs to one character shown under the next."""
+    gates = right(*arguments)
+    return type(gates)(*(np.roll(values, 1, axis=0) for values in gates))

@@ -1,3 +1,5 @@
+from copy import deepcopy
+
 import numpy as np
 import pytest
 import torch
@@ -17,6 +19,7 @@ from helpers.models import (
 )
 from helpers.sampling import generate
 from helpers.training import evaluate, fit
+from tests.faults import planted
 
 # Unequal sizes throughout, so that a swapped axis cannot pass.
 B, T, E, H, V = 3, 4, 5, 6, 7
@@ -395,3 +398,47 @@ def test_the_first_weights_of_the_transformer_have_the_spread_that_is_meant():
             assert weight.std().item() == pytest.approx(expected, rel=0.05), name
     assert model.output.weight.std().item() == pytest.approx(0.02, rel=0.15)
     assert not model.output.bias.any()
+
+
+@planted(CharRNN.forward, test_logits_equal_a_loop_written_by_hand, "lstm")
+def test_fault_forget_gate_first(right, model, ids, *state):
+    """The four gates in another library's order."""
+    model = deepcopy(model)
+    for weight in model.recurrent.parameters():
+        i, f, g, o = weight.data.chunk(4)
+        weight.data = torch.cat([f, i, g, o])
+    return right(model, ids, *state)
+
+
+@planted(CharRNN.forward, test_logits_equal_a_loop_written_by_hand, "gru")
+def test_fault_reset_before_the_product(right, model, ids, *state):
+    """W_n (r * h), as Cho et al. (2014) have it, and not r * (W_n h), as PyTorch has it."""
+    h, logits = torch.zeros(len(ids), H, dtype=torch.double), []
+    w_x, w_h, b_x, b_h = model.recurrent.parameters()
+    for x in model.embedding(ids).unbind(1):
+        xr, xz, xn = (x @ w_x.T + b_x).chunk(3, dim=1)
+        hr, hz, _ = (h @ w_h.T + b_h).chunk(3, dim=1)
+        r, z = sigmoid(xr + hr), sigmoid(xz + hz)
+        n = torch.tanh(xn + (r * h) @ w_h.chunk(3)[2].T + b_h.chunk(3)[2])
+        h = (1 - z) * n + z * h
+        logits.append(model.output(h))
+    return torch.stack(logits, dim=1), h[None]
+
+
+@planted(window_mask, test_no_output_of_the_transformer_depends_on_a_later_input, 20)
+def test_fault_the_next_character_is_seen(right, length, past, context, *device):
+    """A mask with -1 in place of 0."""
+    distance = torch.arange(past, past + length)[:, None] - torch.arange(past + length)
+    return (distance >= -1) & (distance < context)
+
+
+@planted(rotate, test_a_text_read_in_parts_gives_the_logits_of_the_text_read_at_once, [3, 17])
+def test_fault_positions_counted_from_the_part(right, x, turns, *start):
+    """Queries turned as if nothing stood before them in the cache."""
+    return right(x, turns)
+
+
+@planted(evaluating, test_evaluating_switches_dropout_off_and_restores_the_mode)
+def test_fault_dropout_left_on(right, model):
+    """Evaluation without gradients, but in training mode."""
+    return torch.no_grad()

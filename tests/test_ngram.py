@@ -10,6 +10,7 @@ from helpers.models import predict
 from helpers.ngram import SMOOTHINGS, NGram, discounts
 from helpers.sampling import generate
 from helpers.training import character_losses, evaluate
+from tests.faults import planted
 
 V = 5
 
@@ -246,3 +247,15 @@ def test_other_misuse_is_named():
         NGram(2, V).fit([1, 2, 5])
     with pytest.raises(ValueError, match="id -1 is outside"):
         NGram(2, V).fit([1, 2, 3])(np.array([[-1, 1]]))
+
+
+@planted(NGram._mixed, test_kneser_ney_asks_before_how_many_characters_and_not_how_often)
+def test_fault_shorter_contexts_by_their_counts(right, model, length):
+    """Absolute discounting with plain counts below: not yet Kneser-Ney."""
+    return list(enumerate(model._tables[: length + 1]))
+
+
+@planted(discounts, test_probabilities_equal_slow_counting, "structured", 3, "kneser-ney")
+def test_fault_the_discount_of_one_count_more(right, counts):
+    """D(2) taken from a count of 1, D(3) from one of 2."""
+    return right(counts)[[0, 2, 3, 3]]

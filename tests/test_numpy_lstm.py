@@ -1,3 +1,5 @@
+import math
+
 import numpy as np
 import pytest
 import torch
@@ -5,8 +7,9 @@ from torch import nn
 from torch.nn import functional as F
 
 from helpers.models import CharRNN, CharTransformer
-from helpers.numpy_lstm import NumpyCharLSTM, clip_norm, cross_entropy
+from helpers.numpy_lstm import NumpyCharLSTM, clip_norm, cross_entropy, sigmoid_by_tanh
 from helpers.training import evaluate, train_step
+from tests.faults import planted
 
 B, T, E, H, V = 3, 4, 5, 6, 7
 
@@ -273,3 +276,23 @@ def test_no_framework_is_needed():
         "M(5, 3, 4).train_step([[0, 1, 2]], [[1, 2, 3]]); assert 'torch' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@planted(clip_norm, test_clipping_scales_all_gradients_together)
+def test_fault_each_gradient_clipped_by_itself(right, grads, clip):
+    """The direction of the step changes, not only its length."""
+    return math.hypot(*(right({name: grad}, clip) for name, grad in grads.items()))
+
+
+@planted(cross_entropy, test_loss_and_every_gradient_equal_torch)
+def test_fault_the_gradient_of_the_sum(right, logits, targets):
+    """The loss is a mean over all targets; then so is its gradient."""
+    loss, d_logits = right(logits, targets)
+    return loss, d_logits * targets.size
+
+
+@planted(sigmoid_by_tanh, test_logits_and_state_equal_torch)
+def test_fault_candidate_and_forget_gate_swapped(right, dtype):
+    """The forget gate between -1 and 1, the candidate between 0 and 1."""
+    scale, shift = right(dtype)
+    return scale[[0, 2, 1, 3]], shift[[0, 2, 1, 3]]

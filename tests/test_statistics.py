@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from helpers.statistics import block_bootstrap
+from tests.faults import planted
 
 
 def autoregressive(n, phi, seed):
@@ -156,3 +157,9 @@ def test_a_label_too_rare_is_refused():
         pytest.raises(ValueError, match="nor on the text itself"),
     ):
         block_bootstrap(lambda v: v[:0].mean(), values, block=3, resamples=100)
+
+
+@planted(block_bootstrap, test_width_is_the_one_that_theory_gives)
+def test_fault_neighbours_taken_for_independent(right, *arguments, **settings):
+    """The ordinary bootstrap: its intervals are too narrow on text."""
+    return right(*arguments, **settings | {"block": 1})
