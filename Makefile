@@ -19,7 +19,7 @@ TESTS   ?= $(foreach m,$(MODULES),$(patsubst helpers/%,tests/%,$(dir $(m)))test_
 # For PyTorch's CPU build on Linux: make book TORCH_INDEX=https://download.pytorch.org/whl/cpu
 TORCH_INDEX ?=
 
-.PHONY: help book browser frameworks check test serve pdf lab execute results bench reproduce mutants clean
+.PHONY: help book browser frameworks check test serve pdf notebooks lab edit execute results bench reproduce mutants clean
 
 help: ## this list
 	@echo "make TARGET, where TARGET is one of"
@@ -71,7 +71,12 @@ serve: book ## build, then serve at http://localhost:8000
 
 frameworks: $(VENV)/.frameworks ## install JAX, Flax and Keras, which one chapter needs
 
-lab: $(READY) ## open the notebooks in JupyterLab
+notebooks: book ## write the student copies of the chapters into _build/notebooks
+
+lab: notebooks ## open the student copies in JupyterLab
+	env -u MPLBACKEND $(BIN)/jupyter lab _build/notebooks/chapters
+
+edit: $(READY) ## open the sources of the chapters in JupyterLab
 	env -u MPLBACKEND $(BIN)/jupyter lab chapters
 
 execute: $(READY) $(FRAMEWORKS) ## run every notebook from the top and store its outputs
@@ -96,6 +101,6 @@ mutants: $(VENV)/.mutants ## do the tests notice small changes? MODULES="helpers
 	@cd _build/mutants && $(abspath $(BIN))/mutmut results --all true | sed 's/.*: //' | sort | uniq -c
 	@echo "A change itself: cd _build/mutants; $(abspath $(BIN))/mutmut show NAME"
 
-clean: ## remove what was built; the environment stays (rm -r .venv removes it too)
-	rm -rf _build .pytest_cache
+clean: ## remove what was built; the environment and your notebooks in _build/notebooks stay
+	rm -rf .pytest_cache && find _build -mindepth 1 -maxdepth 1 ! -name notebooks -exec rm -rf {} + || true
 	find . -name __pycache__ -not -path './$(VENV)/*' -prune -exec rm -rf {} +

@@ -41,8 +41,9 @@ PASSAGES = {
     ),
     "colab": (
         "the rocket at the top of a chapter opens it there; the first cell fetches the rest.",
-        "open a chapter's `.ipynb` there; its first cell says what it needs. A button for it "
-        "appears as soon as the book has a public address.",
+        'download <a href="book.zip">book.zip</a> (all chapters with what they need, in one file), '
+        "unzip it, and open one of its chapters there; its first cell says how the rest gets to "
+        "Colab. A button for it appears as soon as the book has a public address.",
     ),
 }
 COLAB = "https://colab.research.google.com"
