@@ -59,11 +59,13 @@ class Vocabulary:
     """
 
     def __init__(self, characters):
-        self.chars = tuple(sorted(set(characters)))
-        if not self.chars:
+        characters = set(characters)
+        if not characters:
             raise ValueError("a vocabulary needs at least one character, and the text is empty")
-        if any(not isinstance(c, str) or len(c) != 1 for c in self.chars):
-            raise ValueError("a vocabulary is made of single characters")
+        for character in characters:
+            if not isinstance(character, str) or len(character) != 1:
+                raise ValueError(f"a vocabulary has single characters, not {shown(character)}")
+        self.chars = tuple(sorted(characters))
         self._codes = np.array([ord(c) for c in self.chars], dtype=np.uint32)
 
     def __len__(self):
@@ -97,7 +99,7 @@ class Vocabulary:
         ids = np.searchsorted(self._codes, codes).clip(max=len(self) - 1)
         missing = np.flatnonzero(self._codes[ids] != codes)
         if missing.size and unknown is not None:
-            ids[missing] = self.chars.index(unknown)
+            ids[missing] = self.encode(unknown)
         elif missing.size:
             position = int(missing[0])
             raise ValueError(

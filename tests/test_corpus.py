@@ -50,6 +50,8 @@ def test_one_character_can_stand_for_those_a_vocabulary_lacks():
     assert vocab.decode(vocab.encode("baéz🙂n", unknown=RARE)) == f"ba{RARE * 3}n"
     with pytest.raises(ValueError, match="'é' at position 2"):
         vocab.encode("baéz")
+    with pytest.raises(ValueError, match=r"'\?' at position 0 is not in the vocabulary"):
+        vocab.encode("baéz", unknown="?")
 
 
 @pytest.mark.parametrize("ids", [[3], [-1]])
@@ -61,8 +63,9 @@ def test_an_id_outside_the_vocabulary_is_an_error(ids):
 def test_a_vocabulary_is_made_of_single_characters():
     with pytest.raises(ValueError, match="empty"):
         Vocabulary("")
-    with pytest.raises(ValueError, match="single characters"):
-        Vocabulary(["ab", "c"])
+    for no_character in ("ab", 1, None, b"c"):
+        with pytest.raises(ValueError, match=f"single characters, not {no_character!r}$"):
+            Vocabulary(["c", no_character])
 
 
 def test_the_last_tenth_is_held_out_and_nothing_is_in_both_parts():
