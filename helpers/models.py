@@ -5,13 +5,37 @@ from __future__ import annotations
 import math
 import os
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import nn
 from torch.nn import functional as F
 
-CELLS = {"rnn": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU}
+from .support import arguments
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """A kind of model, and how every figure shows it."""
+
+    label: str
+    colour: str
+    line: str | tuple  # matplotlib's; in grey the lines tell the architectures apart
+    layer: type | None = None  # of a CharRNN; called and constructed as nn.LSTM is
+    in_page: bool = False  # whether the live figures can run it
+
+
+# The colours are Okabe and Ito's, which most colour-blind readers tell apart. A new recurrent
+# cell is a line here, a choice of ``train --cell``, a colour in _static/book.css and a test.
+ARCHITECTURES = {
+    "rnn": Architecture("RNN", "#D55E00", "--", nn.RNN, in_page=True),
+    "lstm": Architecture("LSTM", "#0072B2", "-", nn.LSTM, in_page=True),
+    "gru": Architecture("GRU", "#009E73", "-.", nn.GRU, in_page=True),
+    "transformer": Architecture("Transformer", "#AA4499", (0, (5, 1, 1, 1, 1, 1))),
+    "ngram": Architecture("n-gram", "#8C6D1F", ":"),
+    "text": Architecture("real text", "#4D4D4D", (0, (1, 1))),
+}
 
 # A long sequence is read in pieces of this many characters, or of `context` where that is
 # more: time and memory then grow with T * context instead of T * T.
@@ -30,27 +54,28 @@ class CharRNN(nn.Module):
     num_layers, dropout : recurrent layers, and dropout between them (none after the last)
 
     Weights start as PyTorch starts them; call ``torch.manual_seed`` first to fix them.
+    Raises ValueError for a size, a cell or a dropout that cannot be.
     """
 
     def __init__(
         self, vocab_size, embed_size=32, hidden_size=128, cell="rnn", num_layers=1, dropout=0.0
     ):
         super().__init__()
-        if cell not in CELLS:
-            raise ValueError(f"cell must be one of {', '.join(map(repr, CELLS))}, not {cell!r}")
-        self.config = {
-            "vocab_size": vocab_size,
-            "embed_size": embed_size,
-            "hidden_size": hidden_size,
-            "cell": cell,
-            "num_layers": num_layers,
-            "dropout": dropout,
+        layers = {name: a.layer for name, a in ARCHITECTURES.items() if a.layer}
+        self.config = config = {
+            "vocab_size": arguments.whole_number("vocab_size", vocab_size),
+            "embed_size": arguments.whole_number("embed_size", embed_size),
+            "hidden_size": arguments.whole_number("hidden_size", hidden_size),
+            "cell": arguments.one_of("cell", cell, layers),
+            "num_layers": arguments.whole_number("num_layers", num_layers),
+            "dropout": check_dropout(dropout),
         }
-        self.embedding = nn.Embedding(vocab_size, embed_size)
-        self.recurrent = CELLS[cell](
-            embed_size, hidden_size, num_layers, batch_first=True, dropout=dropout
+        E, H = config["embed_size"], config["hidden_size"]
+        self.embedding = nn.Embedding(config["vocab_size"], E)
+        self.recurrent = layers[cell](
+            E, H, config["num_layers"], batch_first=True, dropout=config["dropout"]
         )
-        self.output = nn.Linear(hidden_size, vocab_size)
+        self.output = nn.Linear(H, config["vocab_size"])
 
     def forward(self, ids, state=None):
         """ids (B, T) int64, state from an earlier call or None for zeros -> logits, state.
@@ -98,10 +123,13 @@ class CharTransformer(nn.Module):
         self, vocab_size, embed_size=128, num_heads=4, num_layers=4, context=64, dropout=0.0
     ):
         super().__init__()
-        sizes = {"num_heads": num_heads, "num_layers": num_layers, "context": context}
-        for name, value in sizes.items():
-            if isinstance(value, bool) or int(value) != value or value < 1:
-                raise ValueError(f"{name} must be a whole number of at least 1, not {value!r}")
+        sizes = {
+            "vocab_size": vocab_size, "embed_size": embed_size, "num_heads": num_heads,
+            "num_layers": num_layers, "context": context,
+        }  # fmt: skip
+        sizes = {name: arguments.whole_number(name, value) for name, value in sizes.items()}
+        self.config = sizes | {"dropout": check_dropout(dropout)}
+        vocab_size, embed_size, num_heads, num_layers, _ = sizes.values()
         if embed_size % num_heads:
             raise ValueError(
                 f"embed_size must be a multiple of num_heads; {embed_size} does not divide "
@@ -112,14 +140,6 @@ class CharTransformer(nn.Module):
                 "rotary positions turn pairs of numbers, so each head needs an even number of "
                 f"them; {embed_size} / {num_heads} = {embed_size // num_heads} is odd"
             )
-        self.config = {
-            "vocab_size": vocab_size,
-            "embed_size": embed_size,
-            "num_heads": num_heads,
-            "num_layers": num_layers,
-            "context": context,
-            "dropout": dropout,
-        }
         self.embedding = nn.Embedding(vocab_size, embed_size)
         self.dropout = nn.Dropout(dropout)
         self.blocks = nn.ModuleList(
@@ -218,8 +238,7 @@ class Attention(nn.Module):
             rotate(queries, turns, past),
             rotate(keys, turns),
             values,
-            attn_mask=None if isinstance(mask, str) else mask,
-            is_causal=isinstance(mask, str),
+            **mask,
         )  # (B, heads, T, D)
         return self.out(seen.transpose(1, 2).flatten(2)), keys, values
 
@@ -250,17 +269,59 @@ def rotate(x, turns, start=0):
 def window_mask(length, past, context, device=None):
     """Which of ``past`` + ``length`` keys each of the last ``length`` positions may see.
 
-    True (length, past + length) for a key at the position itself or at one of the
-    context - 1 before it. The string "causal" where the window hides nothing but the
-    future, and None where nothing is hidden at all: attention is quicker without a mask.
+    As keyword arguments of ``scaled_dot_product_attention``: ``attn_mask``, True (length,
+    past + length) for a key at the position itself or at one of the context - 1 before it;
+    ``is_causal`` where the window hides nothing but the future; nothing where nothing is
+    hidden at all. Attention is quicker without a mask.
     """
     if length == 1 and past < context:
-        return None
+        return {}
     if past == 0 and length <= context:
-        return "causal"
+        return {"is_causal": True}
     here = torch.arange(past, past + length, device=device)[:, None]
     distance = here - torch.arange(past + length, device=device)
-    return (distance >= 0) & (distance < context)
+    return {"attn_mask": (distance >= 0) & (distance < context)}
+
+
+def check_dropout(share):
+    """A share of numbers to drop, from 0 up to but not 1; else ValueError."""
+    if not (arguments.is_number(share) and 0 <= share < 1):
+        raise ValueError(f"dropout must be at least 0 and below 1, not {share!r}")
+    return float(share)
+
+
+def check_ids(name, ids, model, at_least=1):
+    """Ids (N,) as an array of whole numbers that ``model`` knows.
+
+    Types of one or two bytes stay as they are, so that a large text on disk is not read into
+    memory; all others become int64. Raises ValueError, which calls the ids ``name``, for
+    another shape, fewer than ``at_least``, fractions, and an id outside the vocabulary.
+    """
+    ids = np.asarray(ids)
+    if ids.ndim != 1 or len(ids) < at_least:
+        least = (
+            "two characters, one to read and one to predict" if at_least > 1 else "one character"
+        )
+        raise ValueError(f"{name} must hold at least {least}, in one row (N,), not {ids.shape}")
+    if not np.issubdtype(ids.dtype, np.integer):
+        raise ValueError(f"{name} must be whole numbers, one per character, not {ids.dtype}")
+    vocab_size = getattr(model, "config", {}).get("vocab_size", np.inf)
+    for extreme in (ids.min(), ids.max()):
+        if not 0 <= extreme < vocab_size:
+            raise ValueError(f"{name}: id {extreme} is outside the model's 0 to {vocab_size - 1}")
+    return ids if ids.dtype in (np.uint8, np.uint16) else ids.astype(np.int64, copy=False)
+
+
+def context_warning(model, seq_len, windows):
+    """A warning, or None, where windows are shorter than the context of a Transformer."""
+    context = getattr(model, "config", {}).get("context", 0)
+    if windows == "stream" or context <= seq_len:  # a stream carries keys and values on
+        return None
+    return (
+        f"the model looks at {context} characters but is trained in windows of {seq_len}: what it "
+        f"makes of those further away is left to chance. A seq_len of {context} trains it on all, "
+        f"a context of {seq_len} leaves them out"
+    )
 
 
 def count_parameters(model):
@@ -269,11 +330,30 @@ def count_parameters(model):
 
 
 def choose_device(device=None):
-    """``device``, else what ``CHARBOOK_DEVICE`` names, else CUDA where present, else the CPU."""
-    device = device or os.environ.get("CHARBOOK_DEVICE")
-    if device is None:
-        device = "cuda" if torch.cuda.is_available() else "cpu"
-    return torch.device(device)
+    """``device``, else what ``CHARBOOK_DEVICE`` names, else CUDA where present, else the CPU.
+
+    Raises ValueError for what names no device, or one that is not here. A variable that is set
+    and empty counts as not set.
+    """
+    source = "device"
+    if device in (None, ""):
+        source, device = "CHARBOOK_DEVICE", os.environ.get("CHARBOOK_DEVICE")
+    if not device:
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        found = torch.device(device)
+    except (RuntimeError, TypeError):
+        found = torch.device("meta")
+    if found.type == "meta":  # sizes without numbers
+        raise ValueError(f"{source} is {str(device)!r}, and must name a device: 'cpu' or 'cuda'")
+    try:
+        torch.empty(0, device=found)
+    except (RuntimeError, AssertionError, ImportError, NotImplementedError):
+        name = found.type.upper() + ("" if found.index is None else f" {found.index}")
+        raise ValueError(
+            f"{source} is {str(device)!r}, and there is no {name} device here"
+        ) from None
+    return found
 
 
 def detach(state):

@@ -1,8 +1,7 @@
 """Figures in one style: one colour and one line for each architecture, in every chapter.
 
-The colours are Okabe and Ito's, which most colour-blind readers tell apart; the line
-styles tell the architectures apart in grey. Figures have a white ground; on the site's
-dark pages a style sheet turns them over (see _static/book.css).
+Colours and lines are those of ``models.ARCHITECTURES``. Figures have a white ground; on the
+site's dark pages a style sheet turns them over (see _static/book.css).
 """
 
 from __future__ import annotations
@@ -11,20 +10,12 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.colors import LinearSegmentedColormap
 
+from .models import ARCHITECTURES
 from .support.arguments import whole_number
 
-NAMES = {
-    "rnn": "RNN", "lstm": "LSTM", "gru": "GRU", "transformer": "Transformer",
-    "ngram": "n-gram", "text": "real text",
-}  # fmt: skip
-COLOURS = {
-    "rnn": "#D55E00", "lstm": "#0072B2", "gru": "#009E73", "transformer": "#AA4499",
-    "ngram": "#8C6D1F", "text": "#4D4D4D",
-}  # fmt: skip
-LINES = {
-    "rnn": "--", "lstm": "-", "gru": "-.", "transformer": (0, (5, 1, 1, 1, 1, 1)),
-    "ngram": ":", "text": (0, (1, 1)),
-}  # fmt: skip
+NAMES = {name: a.label for name, a in ARCHITECTURES.items()}
+COLOURS = {name: a.colour for name, a in ARCHITECTURES.items()}
+LINES = {name: a.line for name, a in ARCHITECTURES.items()}
 ACCENT, MUTED = "#0072B2", "#9AA5B1"
 
 # White for nothing, dark blue for much; and blue, white, orange around zero.
@@ -68,7 +59,8 @@ def visible(text):
 
 def architecture(name):
     """Keyword arguments (colour, line, label) for a line that shows one architecture."""
-    return {"color": COLOURS[name], "linestyle": LINES[name], "label": NAMES[name]}
+    shown = ARCHITECTURES[name]
+    return {"color": shown.colour, "linestyle": shown.line, "label": shown.label}
 
 
 def smooth(values, width=25):

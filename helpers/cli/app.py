@@ -129,7 +129,7 @@ def train(
     with plainly(resume or out):
         check_usage(context, texts, resume)
         check_device(device)
-        from ..training import out_of_reach
+        from ..models import context_warning
         from . import processes as several
         from . import runs
         from .encoded import find_texts
@@ -152,7 +152,7 @@ def train(
             with reading(sources, processes.first) as progress:
                 run = runs.begin(out, sources, settings, rare, overwrite, processes, progress)
             say(runs.describe(run))
-            if warning := out_of_reach(run.training):
+            if warning := context_warning(run.model, run.training.seq_len, settings.windows):
                 say(f"warning: {warning}")
         if run.training.finished:
             say("nothing is left to do; give more --steps to train on")

@@ -30,9 +30,10 @@ from .. import checkpoint
 from ..checkpoint import CheckpointError
 from ..models import CharRNN, CharTransformer, count_parameters
 from ..sampling import generate
-from ..training import Training, evaluate, warm_up_and_decay
+from ..training import evaluate, warm_up_and_decay
 from . import encoded
 from .processes import ALONE
+from .resume import ResumableTraining
 
 METRICS = "metrics.jsonl"
 OURS = (
@@ -99,10 +100,10 @@ class Settings:
             raise ValueError(f"lr must be above 0, not {self.lr}")
         if self.every < 1:
             raise ValueError(f"every must be at least 1, not {self.every}")
-        return Training(
-            model, train_ids, steps=self.steps, seq_len=seq_len, batch_size=self.batch_size,
-            windows=self.windows, lr=self.lr, clip=self.clip, seed=self.seed,
-            device=processes.device, schedule=SCHEDULES[self.schedule], processes=processes,
+        return ResumableTraining(
+            model, train_ids, processes, steps=self.steps, seq_len=seq_len,
+            batch_size=self.batch_size, windows=self.windows, lr=self.lr, clip=self.clip,
+            seed=self.seed, schedule=SCHEDULES[self.schedule],
         )  # fmt: skip
 
 
@@ -143,7 +144,7 @@ class Run:
 
     def save(self):
         """Write the checkpoint. All processes take part, and the first one writes."""
-        tensors, numbers = self.training.state()
+        tensors, numbers = self.training.snapshot()
         if self.training.processes.first:
             checkpoint.save(
                 self.folder, self.model, self.vocab, tensors,
