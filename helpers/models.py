@@ -290,25 +290,18 @@ def check_dropout(share):
     return float(share)
 
 
-def check_ids(name, ids, model, at_least=1):
+def check_ids(ids, model, at_least=1):
     """Ids (N,) as an array of whole numbers that ``model`` knows.
 
     Types of one or two bytes stay as they are, so that a large text on disk is not read into
-    memory; all others become int64. Raises ValueError, which calls the ids ``name``, for
-    another shape, fewer than ``at_least``, fractions, and an id outside the vocabulary.
+    memory; all others become int64. Raises ValueError for another shape, fewer than
+    ``at_least``, fractions, and an id outside the vocabulary.
     """
     ids = np.asarray(ids)
     if ids.ndim != 1 or len(ids) < at_least:
-        least = (
-            "two characters, one to read and one to predict" if at_least > 1 else "one character"
-        )
-        raise ValueError(f"{name} must hold at least {least}, in one row (N,), not {ids.shape}")
-    if not np.issubdtype(ids.dtype, np.integer):
-        raise ValueError(f"{name} must be whole numbers, one per character, not {ids.dtype}")
-    vocab_size = getattr(model, "config", {}).get("vocab_size", np.inf)
-    for extreme in (ids.min(), ids.max()):
-        if not 0 <= extreme < vocab_size:
-            raise ValueError(f"{name}: id {extreme} is outside the model's 0 to {vocab_size - 1}")
+        least = "two characters, one to read and one to predict" if at_least > 1 else "a character"
+        raise ValueError(f"a text must have at least {least}, as ids (N,), not {ids.shape}")
+    ids = arguments.ids_below(ids, getattr(model, "config", {}).get("vocab_size", math.inf))
     return ids if ids.dtype in (np.uint8, np.uint16) else ids.astype(np.int64, copy=False)
 
 
@@ -336,9 +329,9 @@ def choose_device(device=None):
     and empty counts as not set.
     """
     source = "device"
-    if device in (None, ""):
-        source, device = "CHARBOOK_DEVICE", os.environ.get("CHARBOOK_DEVICE")
-    if not device:
+    if device is None:
+        source, device = "CHARBOOK_DEVICE", os.environ.get("CHARBOOK_DEVICE") or None
+    if device is None:
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:
         found = torch.device(device)

@@ -76,7 +76,7 @@ def fit(
     loss is no longer finite.
     """
     if val_ids is not None:
-        check_ids("val_ids", val_ids, model, at_least=2)
+        check_ids(val_ids, model, at_least=2)
     training = Training(
         model, train_ids, epochs, steps, seq_len, batch_size, windows, lr, clip, seed, device,
         optimizer, schedule,
@@ -123,7 +123,7 @@ class Training:
             raise ValueError(f"clip must be above 0, or None for no clipping, not {clip!r}")
         if not (arguments.is_number(lr) and math.isfinite(lr) and lr > 0):
             raise ValueError(f"lr must be a finite number above 0, not {lr!r}")
-        self.ids = torch.as_tensor(check_ids("train_ids", train_ids, model))
+        self.ids = torch.as_tensor(check_ids(train_ids, model))
         self.per_epoch = batches_per_epoch(len(self.ids), self.seq_len, self.batch_size)
         self.total = epochs * self.per_epoch if steps is None else steps
         self.device = choose_device(device)
@@ -259,7 +259,7 @@ def character_losses(model, ids, window=None, chunk=1000, progress=True):
     gradients; the model's mode is restored. ``chunk`` bounds memory, not the context:
     the state is passed on. Raises ValueError for ids or a window out of range.
     """
-    ids = check_ids("ids", ids, model, at_least=2)
+    ids = check_ids(ids, model, at_least=2)
     length = arguments.whole_number("chunk", chunk)
     if window is not None:
         length = arguments.whole_number("window", window)

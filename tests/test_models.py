@@ -19,15 +19,15 @@ from helpers.models import (
 )
 from helpers.sampling import generate
 from helpers.training import evaluate, fit
+from tests import small
 from tests.faults import planted
+from tests.small import E, H, V
 
-# Unequal sizes throughout, so that a swapped axis cannot pass.
-B, T, E, H, V = 3, 4, 5, 6, 7
+B, T = 3, 4
 
 
-def tiny(cell, **more):
-    torch.manual_seed(0)
-    return CharRNN(V, embed_size=E, hidden_size=H, cell=cell, **more).double()
+def tiny(cell, **settings):
+    return small.tiny(cell, **settings).double()
 
 
 def sigmoid(x):
@@ -119,6 +119,32 @@ def test_a_misspelt_cell_and_a_missing_batch_axis_are_named():
         tiny("rnn")(torch.zeros(T, dtype=torch.long))
 
 
+SIZES = {
+    CharRNN: ("vocab_size", "embed_size", "hidden_size", "num_layers"),
+    CharTransformer: ("vocab_size", "embed_size", "num_heads", "num_layers", "context"),
+}
+
+
+@pytest.mark.parametrize(("kind", "name"), [(kind, n) for kind in SIZES for n in SIZES[kind]])
+def test_a_size_is_a_whole_number_of_any_kind(kind, name):
+    sizes = {"vocab_size": 7, "embed_size": 16}
+    for wrong in (0, -1, 2.5, None, np.inf, np.nan, True, "7", [7]):
+        with pytest.raises(ValueError, match=f"^{name} must be a whole number of at least 1, not"):
+            kind(**(sizes | {name: wrong}))
+    value = sizes.get(name, 2)
+    for given in (float(value), np.int64(value), np.float32(value), torch.tensor(value)):
+        config = kind(**(sizes | {name: given})).config
+        assert config == kind(**(sizes | {name: value})).config
+        assert type(config[name]) is int
+
+
+@pytest.mark.parametrize("share", [-0.1, 1, 1.5, np.nan, None, True, "0"])
+def test_a_dropout_that_is_no_share_is_refused(share):
+    for kind in SIZES:
+        with pytest.raises(ValueError, match=r"^dropout must be at least 0 and below 1, not"):
+            kind(V, num_layers=2, dropout=share)
+
+
 def test_the_same_seed_gives_the_same_weights():
     for a, b in zip(tiny("gru").parameters(), tiny("gru").parameters(), strict=True):
         torch.testing.assert_close(a, b, rtol=0, atol=0)
@@ -167,12 +193,43 @@ def test_a_detached_state_has_the_same_numbers_and_no_history():
 
 
 def test_the_device_follows_argument_then_environment(monkeypatch):
-    monkeypatch.setenv("CHARBOOK_DEVICE", "meta")
-    assert choose_device("cpu") == torch.device("cpu")
-    assert choose_device() == torch.device("meta")
-    monkeypatch.delenv("CHARBOOK_DEVICE")
+    monkeypatch.setenv("CHARBOOK_DEVICE", "cpu:0")
+    assert choose_device("cpu") == choose_device(torch.device("cpu")) == torch.device("cpu")
+    assert choose_device() == torch.device("cpu:0")
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setenv("CHARBOOK_DEVICE", "")  # as a .env file may have it
     assert choose_device() == torch.device("cpu")
+    monkeypatch.delenv("CHARBOOK_DEVICE")
+    assert choose_device() == torch.device("cpu")
+
+
+@pytest.mark.parametrize(
+    ("device", "message"),
+    [
+        ("xpu", "is 'xpu', and there is no XPU device here"),
+        ("cuda:99", "is 'cuda:99', and there is no CUDA 99 device here"),
+        ("hpu", "is 'hpu', and there is no HPU device here"),
+        ("banana", "is 'banana', and must name a device: 'cpu' or 'cuda'"),
+        ("meta", "is 'meta', and must name a device: 'cpu' or 'cuda'"),
+    ],
+)
+def test_a_device_that_is_not_here_is_refused_by_the_name_of_who_asked(
+    device, message, monkeypatch
+):
+    with pytest.raises(ValueError, match=f"^device {message}$"):
+        choose_device(device)
+    monkeypatch.setenv("CHARBOOK_DEVICE", device)
+    with pytest.raises(ValueError, match=f"^CHARBOOK_DEVICE {message}$"):
+        choose_device()
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="here is CUDA")
+def test_cuda_that_is_not_here_is_refused(monkeypatch):
+    monkeypatch.setenv("CHARBOOK_DEVICE", "cuda")
+    with pytest.raises(
+        ValueError, match=r"^CHARBOOK_DEVICE is 'cuda', and there is no CUDA device"
+    ):
+        choose_device()
 
 
 # The Transformer: width, heads and layers, and how far one layer sees.
@@ -313,10 +370,10 @@ def test_shifting_both_positions_leaves_the_dot_product_alone():
 
 
 def test_the_mask_shows_each_position_itself_and_its_window():
-    assert window_mask(1, 4, 5) is None
-    assert window_mask(5, 0, 5) == "causal"
+    assert window_mask(1, 4, 5) == {}
+    assert window_mask(5, 0, 5) == {"is_causal": True}
     expected = [[0, 1, 1, 1, 0, 0], [0, 0, 1, 1, 1, 0], [0, 0, 0, 1, 1, 1]]
-    assert window_mask(3, 3, 3).int().tolist() == expected
+    assert window_mask(3, 3, 3)["attn_mask"].int().tolist() == expected
 
 
 @pytest.mark.parametrize(

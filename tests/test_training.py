@@ -1,17 +1,21 @@
-import json
 import math
+import shutil
+import subprocess
+import sys
+import time
 from itertools import pairwise
-from typing import ClassVar
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from torch.nn import functional as F
-from tqdm import tqdm
 
+from helpers import training
 from helpers.corpus import disjoint_windows, load_corpus
 from helpers.models import CharRNN, CharTransformer, choose_device, count_parameters
 from helpers.ngram import NGram
+from helpers.support.progress import progress_bar
 from helpers.training import (
     Training,
     TrainingDiverged,
@@ -22,22 +26,9 @@ from helpers.training import (
     train_step,
     warm_up_and_decay,
 )
+from tests.small import V, random_ids, tiny, weights
 
-V = 7
 HERE = choose_device()  # where fit trains
-
-
-def tiny(cell="rnn", seed=0, **more):
-    torch.manual_seed(seed)
-    return CharRNN(V, embed_size=5, hidden_size=6, cell=cell, **more)
-
-
-def random_ids(n, seed=0):
-    return np.random.default_rng(seed).integers(V, size=n)
-
-
-def weights(model):
-    return torch.nn.utils.parameters_to_vector(model.parameters()).detach().cpu()
 
 
 @pytest.mark.parametrize(
@@ -162,12 +153,16 @@ def test_an_update_starts_from_the_state_and_gives_the_one_after(cell):
         assert not a.requires_grad
 
 
-def test_seconds_are_those_of_all_updates(monkeypatch):
-    clock = iter(range(100))
-    monkeypatch.setattr("helpers.training.time.perf_counter", lambda: next(clock))
+def test_seconds_are_those_of_the_updates_alone():
+    """What happens between two updates, and after each epoch, is not counted."""
     training = Training(tiny(), random_ids(100), seq_len=8, batch_size=4)
-    seconds = [training.history.seconds for _ in training.rest_of_epoch()]
-    assert seconds == [1, 2, 3]  # what happens between two of them is not counted
+    started, outside = time.perf_counter(), 0
+    for _ in training.rest_of_epoch():
+        pause = time.perf_counter()
+        time.sleep(0.02)
+        outside += time.perf_counter() - pause
+    whole = time.perf_counter() - started
+    assert 0 < training.history.seconds <= whole - outside
 
 
 def test_stream_training_carries_the_state_and_starts_each_epoch_from_zero():
@@ -282,20 +277,53 @@ def test_a_loss_that_is_no_number_stops_training_and_keeps_the_history():
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
-        ({"seq_len": 0}, "seq_len must be a whole number"),
+        ({"seq_len": 0}, "seq_len must be a whole number of at least 1, not 0"),
         ({"batch_size": 2.5}, "batch_size must be a whole number"),
-        ({"epochs": -1}, "epochs must be"),
-        ({"steps": 0}, "steps must be"),
+        ({"epochs": -1}, "epochs must be a whole number"),
+        ({"epochs": None}, "epochs must be a whole number"),
+        ({"epochs": math.inf}, "epochs must be a whole number"),
+        ({"epochs": True}, "epochs must be a whole number"),
+        ({"steps": 0}, "steps must be a whole number"),
         ({"windows": "sliding"}, "'disjoint', 'random', 'stream', not 'sliding'"),
+        ({"windows": ["stream"]}, "windows must be one of"),
         ({"clip": 0}, "clip must be above 0, or None"),
         ({"clip": float("nan")}, "clip must be above 0, or None"),
-        ({"seq_len": 100}, "enough for 0 windows of 100; one batch needs 64"),
+        ({"clip": "5"}, "clip must be above 0, or None"),
+        ({"lr": -1}, "lr must be a finite number above 0, not -1"),
+        ({"lr": math.nan}, "lr must be a finite number above 0, not nan"),
+        ({"lr": None}, "lr must be a finite number above 0, not None"),
+        ({"seed": -3}, "seed must be a whole number from 0"),
+        ({"seed": None}, "seed must be a whole number from 0"),
+        ({"device": "banana"}, "device is 'banana', and must name a device: 'cpu' or 'cuda'"),
+        ({"seq_len": 100}, "enough for 0 windows of 100; one batch needs 4"),
         ({"batch_size": 13}, "enough for 12 windows of 8; one batch needs 13"),
+        ({"train_ids": random_ids(100) / 2}, "ids are whole numbers, not float64"),
+        ({"train_ids": [0, 99] * 50}, "id 99 is outside the vocabulary's 0 to 6"),
+        ({"train_ids": [0, -1] * 50}, "id -1 is outside the vocabulary's 0 to 6"),
+        ({"train_ids": []}, r"a text must have at least a character, as ids \(N,\), not \(0,\)"),
+        ({"train_ids": [[1, 2]]}, r"as ids \(N,\), not \(1, 2\)"),
+        ({"val_ids": [1]}, "at least two characters"),
+        ({"val_ids": [0, 7]}, "id 7 is outside the vocabulary's 0 to 6"),
     ],
+    ids=str,
 )
-def test_a_recipe_that_cannot_work_is_refused(wrong, message):
+def test_what_cannot_work_is_refused_before_anything_is_changed(wrong, message):
+    model = tiny().eval()
+    before, rng_state = weights(model), torch.get_rng_state()
     with pytest.raises(ValueError, match=message):
-        fit(tiny(), random_ids(100), **({"seq_len": 8} | wrong))
+        fit(model, **({"train_ids": random_ids(100), "seq_len": 8, "batch_size": 4} | wrong))
+    assert not model.training
+    assert torch.equal(weights(model), before)
+    assert torch.equal(torch.get_rng_state(), rng_state)
+
+
+def test_whole_numbers_of_every_kind_are_taken():
+    sizes = {"seq_len": 8, "batch_size": 4, "steps": 3, "seed": 2}
+    expected = fit(tiny(), random_ids(100), **sizes).step_loss
+    for kind in (float, np.int64, np.uint8, np.float32, torch.tensor):
+        given = {name: kind(value) for name, value in sizes.items()}
+        assert fit(tiny(), random_ids(100), **given).step_loss == expected
+        evaluate(tiny(), random_ids(20), window=kind(5))
 
 
 @pytest.mark.parametrize("cell", ["rnn", "lstm", "gru"])
@@ -337,86 +365,62 @@ def test_evaluation_needs_a_text(ids):
         evaluate(tiny(), np.array(ids, dtype=int))
 
 
-def test_a_window_of_nothing_is_refused():
-    with pytest.raises(ValueError, match="window must be at least 1"):
-        evaluate(tiny(), random_ids(20), window=0)
+@pytest.mark.parametrize("window", [0, 2.5, math.inf, True, "10"])
+def test_a_window_that_is_no_length_is_refused(window):
+    with pytest.raises(ValueError, match="window must be a whole number of at least 1, not"):
+        evaluate(tiny(), random_ids(20), window=window)
+
+
+def test_ids_that_the_model_does_not_know_are_not_evaluated():
+    for ids, message in (([0, 7], "id 7 is outside"), ([0.0, 1.0], "whole numbers, not float64")):
+        with pytest.raises(ValueError, match=message):
+            evaluate(tiny(), ids)
 
 
 def test_progress_can_be_switched_off(monkeypatch):
-    """By the argument; else tqdm is told nothing, so that TQDM_DISABLE=1 still decides.
+    """In training and in evaluation."""
+    shown = []
 
-    The stored notebooks need the second: ``disable=False`` would overrule the environment.
-    """
-    monkeypatch.setattr("helpers.training.tqdm", HiddenBar)
-    for progress, told in ((False, True), (True, "nothing")):
-        HiddenBar.told = []
+    def bar(iterable=None, show=True, **settings):
+        shown.append(show)
+        return progress_bar(iterable, False, **settings)
+
+    monkeypatch.setattr(training, "progress_bar", bar)
+    for progress in (False, True):
         fit(
             tiny(), random_ids(100), random_ids(20), steps=2, seq_len=8, batch_size=4,
             progress=progress,
         )  # fmt: skip
-        assert HiddenBar.told == [told, told]  # the bar of training and that of evaluation
+    assert shown == [False, False, True, True]
 
 
-RECIPES = {
-    "disjoint": {"windows": "disjoint"},
-    "random": {"windows": "random"},
-    "stream": {"windows": "stream"},
-    "schedule": {"schedule": warm_up_and_decay},
-    "sgd": {"optimizer": torch.optim.SGD},
-}
+@pytest.mark.parametrize("cell", ["rnn", "lstm", "gru"])
+def test_without_the_fast_layers_training_is_the_same_but_for_rounding(cell, monkeypatch):
+    recipe = {"epochs": 2, "seq_len": 8, "batch_size": 4, "windows": "stream"}
+    with_them = fit(tiny(cell), random_ids(200), **recipe)
+    monkeypatch.setattr(training, "fast_layers", None)
+    without = fit(tiny(cell), random_ids(200), **recipe)
+    assert with_them.step_loss == pytest.approx(without.step_loss, abs=1e-5)
 
 
-def run(model, stop_at=None, restored=None, steps=11, **recipe):
-    """A training of 11 updates (of 4 an epoch), begun or gone on with, and stopped or not."""
-    if "optimizer" in recipe:
-        recipe["optimizer"] = recipe["optimizer"](model.parameters(), lr=0.1, momentum=0.9)
-    training = Training(
-        model, random_ids(200), steps=steps, seq_len=8, batch_size=6, device="cpu", **recipe
+def test_without_the_folder_of_fast_paths_everything_still_works(tmp_path):
+    """In a copy of helpers from which the folder was deleted."""
+    shutil.copytree(
+        Path(training.__file__).parent, tmp_path / "helpers", ignore=shutil.ignore_patterns("fast")
     )
-    if restored is not None:
-        training.restore(*restored)
-    with training.own_randomness():
-        while not training.finished:
-            for _ in training.rest_of_epoch():
-                if training.done == stop_at:
-                    tensors, numbers = training.state()
-                    frozen = {name: value.clone() for name, value in tensors.items()}
-                    return training, frozen, json.loads(json.dumps(numbers))
-    return training
-
-
-def gru_with_dropout():
-    return tiny("gru", seed=4, num_layers=2, dropout=0.5)
-
-
-@pytest.mark.parametrize("stop_at", [1, 4, 6, 8])  # 4 and 8 are the ends of epochs
-@pytest.mark.parametrize("name", RECIPES)
-def test_a_training_goes_on_bit_for_bit(name, stop_at):
-    recipe = RECIPES[name]
-    whole = run(gru_with_dropout(), **recipe)
-    stopped, *state = run(gru_with_dropout(), stop_at, **recipe)
-    other = tiny("gru", seed=9, num_layers=2, dropout=0.5)
-    other.load_state_dict(stopped.model.state_dict())
-    torch.rand(7)  # whatever else the process does with chance
-    resumed = run(other, restored=state, **recipe)
-    assert resumed.history.step_loss == whole.history.step_loss
-    assert resumed.history.grad_norm == whole.history.grad_norm
-    assert resumed.history.train_loss == whole.history.train_loss
-    assert len(whole.history.train_loss) == 3
-    assert torch.equal(weights(resumed.model), weights(whole.model))
-
-
-@pytest.mark.parametrize("kind", ["lstm", "transformer"])
-def test_a_state_in_parts_goes_on_bit_for_bit(kind):
-    def fresh():
-        torch.manual_seed(4)
-        return CharTransformer(V, 8, 2, 2, 5, 0.2) if kind == "transformer" else tiny(kind)
-
-    whole = run(fresh(), windows="stream")
-    stopped, *state = run(fresh(), 6, windows="stream")
-    assert sum(name.startswith("carried") for name in state[0]) == (4 if kind != "lstm" else 2)
-    resumed = run(stopped.model, restored=state, windows="stream")
-    assert torch.equal(weights(resumed.model), weights(whole.model))
+    program = (
+        "import sys, numpy as np; from helpers.models import CharRNN, CharTransformer\n"
+        "from helpers.training import evaluate, fit\n"
+        "ids = np.arange(200) % 7\n"
+        "for model in (CharRNN(7, 5, 6, 'gru'), CharTransformer(7, 12, 2, 1, 5)):\n"
+        "    fit(model, ids, ids, epochs=1, seq_len=8, batch_size=4)\n"
+        "    evaluate(model, ids)\n"
+        "assert not any('fast' in name for name in sys.modules if name.startswith('helpers'))\n"
+    )
+    run = subprocess.run(
+        [sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert run.returncode == 0, run.stderr
 
 
 def test_a_context_beyond_the_windows_is_warned_of(recwarn):
@@ -430,37 +434,6 @@ def test_a_context_beyond_the_windows_is_warned_of(recwarn):
         with pytest.warns(UserWarning, match="looks at 5 characters but .* windows of 4"):
             fit(CharTransformer(V, 8, 2, 1, context=5), ids, seq_len=4, batch_size=4, steps=1,
                 windows=windows, progress=False)  # fmt: skip
-
-
-def test_a_training_that_ended_within_an_epoch_can_be_lengthened():
-    whole = run(tiny("lstm"), windows="stream")
-    short, *state = run(tiny("lstm"), 6, steps=6, windows="stream")
-    assert len(short.history.train_loss) == 2
-    longer = run(short.model, restored=state, windows="stream")
-    assert longer.history.train_loss == whole.history.train_loss
-    assert torch.equal(weights(longer.model), weights(whole.model))
-
-
-def test_another_recipe_is_not_gone_on_with():
-    _, *state = run(tiny(), 5)
-    with pytest.raises(ValueError, match="begun otherwise: windows was disjoint, not random"):
-        run(tiny(), restored=state, windows="random")
-    state[1]["recipe"]["device"] = "abacus"
-    with pytest.raises(ValueError, match=f"device was abacus, not {HERE.type}"):
-        run(tiny(), restored=state)
-
-
-@pytest.mark.parametrize("missing", ["order", "step_loss", "dice.0.of.0"])
-def test_a_state_that_lacks_something_is_refused(missing):
-    _, tensors, numbers = run(tiny(), 5)
-    if missing == "dice.0.of.0":
-        tensors[missing] = tensors[missing][:-1]
-        with pytest.raises((ValueError, RuntimeError)):
-            run(tiny(), restored=(tensors, numbers))
-        return
-    del tensors[missing]
-    with pytest.raises(ValueError, match="not whole"):
-        run(tiny(), restored=(tensors, numbers))
 
 
 def test_batches_that_are_passed_over_leave_the_others_as_they_were():
@@ -484,13 +457,3 @@ def test_a_text_on_disk_trains_as_the_same_text_in_memory(tmp_path, narrow):
         found = fit(there, mapped, mapped, **kwargs)
         assert found.step_loss == expected.step_loss
         assert found.val_loss == expected.val_loss
-
-
-class HiddenBar(tqdm):
-    """Notes what it was told about hiding, and hides in any case."""
-
-    told: ClassVar[list] = []
-
-    def __init__(self, *args, **kwargs):
-        self.told.append(kwargs.pop("disable", "nothing"))
-        super().__init__(*args, disable=True, **kwargs)

@@ -79,15 +79,10 @@ class Settings:
             raise ValueError(f"{', '.join(given)} is no size of the cell {self.cell!r}")
         names = ("embed_size", "num_layers", *(OF_TRANSFORMER if transformer else OF_RNN))
         sizes = {n: getattr(self, n) for n in names if getattr(self, n) is not None}
-        for name, value in sizes.items():
-            if value < 1:
-                raise ValueError(f"{name} must be at least 1, not {value}")
-        if not 0 <= self.dropout < 1:
-            raise ValueError(f"dropout must be at least 0 and below 1, not {self.dropout}")
         torch.manual_seed(self.seed)
         if transformer:
             return CharTransformer(vocab_size, dropout=self.dropout, **sizes)
-        if self.dropout and sizes.get("num_layers", 1) == 1:
+        if 0 < self.dropout < 1 and sizes.get("num_layers", 1) == 1:
             raise ValueError("dropout acts between layers: it needs num_layers of at least 2")
         return CharRNN(vocab_size, cell=self.cell, dropout=self.dropout, **sizes)
 
@@ -96,8 +91,6 @@ class Settings:
         seq_len = self.seq_len
         if seq_len is None:
             seq_len = max(50, model.config.get("context", 0))
-        if not (math.isfinite(self.lr) and self.lr > 0):
-            raise ValueError(f"lr must be above 0, not {self.lr}")
         if self.every < 1:
             raise ValueError(f"every must be at least 1, not {self.every}")
         return ResumableTraining(

@@ -37,9 +37,10 @@ def ids_below(values, vocab_size):
     values = np.asarray(values)
     if values.size and not np.issubdtype(values.dtype, np.integer):
         raise ValueError(f"ids are whole numbers, not {values.dtype}")
-    outside = values[(values < 0) | (values >= vocab_size)] if values.size else values
-    if outside.size:
-        raise ValueError(f"id {outside[0]} is outside the vocabulary's 0 to {vocab_size - 1}")
+    # The extremes first: they need no memory, and a text on disk may have gigabytes.
+    if values.size and (values.min() < 0 or values.max() >= vocab_size):
+        outside = values[(values < 0) | (values >= vocab_size)][0]
+        raise ValueError(f"id {outside} is outside the vocabulary's 0 to {vocab_size - 1}")
     return values
 
 
