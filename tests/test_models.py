@@ -486,7 +486,7 @@ def test_fault_reset_before_the_product(right, model, ids, *state):
 def test_fault_the_next_character_is_seen(right, length, past, context, *device):
     """A mask with -1 in place of 0."""
     distance = torch.arange(past, past + length)[:, None] - torch.arange(past + length)
-    return (distance >= -1) & (distance < context)
+    return {"attn_mask": (distance >= -1) & (distance < context)}
 
 
 @planted(rotate, test_a_text_read_in_parts_gives_the_logits_of_the_text_read_at_once, [3, 17])
