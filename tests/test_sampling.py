@@ -1,3 +1,7 @@
+import dataclasses
+import inspect
+import subprocess
+import sys
 from itertools import islice
 
 import numpy as np
@@ -5,24 +9,23 @@ import pytest
 import torch
 
 from helpers import sampling
+from helpers.cli import app
 from helpers.corpus import Vocabulary
-from helpers.models import CharRNN, CharTransformer, predict
+from helpers.fast import writing
+from helpers.models import predict
 from helpers.ngram import NGram
 from helpers.numpy_lstm import NumpyCharLSTM
-from helpers.sampling import generate, next_distribution, pick, stream
+from helpers.sampling import SamplingSettings, generate, next_distribution, pick, stream
+from tests import small
 
 VOCAB = Vocabulary("abcdefg")
 LOGITS = np.log(np.array([0.05, 0.4, 0.1, 0.2, 0.15, 0.07, 0.03]))
 DRAWS = 20_000
 
 
-def tiny(cell="lstm", **more):
+def tiny(cell="lstm", **settings):
     """Weights four times as large as usual, so that what was read before matters."""
-    torch.manual_seed(1)
-    if cell == "transformer":
-        model = CharTransformer(len(VOCAB), 12, num_heads=3, num_layers=2, context=4)
-    else:
-        model = CharRNN(len(VOCAB), embed_size=5, hidden_size=6, cell=cell, **more)
+    model = small.tiny(cell, seed=1, **settings)
     with torch.no_grad():
         for weight in model.parameters():
             weight *= 4
@@ -182,7 +185,6 @@ def test_a_list_of_prompts_gives_a_list_of_texts_each_with_its_own_numbers():
     assert texts[0] == generate(model, VOCAB, "ab", 30, seed=4)
     assert texts[0] != texts[1]
     assert texts[2].startswith("g")
-    assert generate(model, VOCAB, [], 30) == []
 
 
 ARCHITECTURES = ["rnn", "lstm", "gru", "transformer"]
@@ -273,9 +275,9 @@ def test_texts_side_by_side_have_random_numbers_of_their_own(fast):
 def test_many_texts_are_written_in_groups_and_long_prompts_read_in_groups(cell, monkeypatch):
     model = tiny(cell)
     texts = generate(model, VOCAB, PROMPTS * 2, 30, seed=2)
-    monkeypatch.setattr(sampling, "TOGETHER", 3)
-    monkeypatch.setattr(sampling, "READ_AT_ONCE", 4)
-    monkeypatch.setattr(sampling, "BLOCK", 7)
+    monkeypatch.setattr(writing, "TOGETHER", 3)
+    monkeypatch.setattr(writing, "READ_AT_ONCE", 4)
+    monkeypatch.setattr(writing, "BLOCK", 7)
     assert generate(model, VOCAB, PROMPTS * 2, 30, seed=2) == texts
 
 
@@ -347,7 +349,9 @@ def test_a_fast_stream_keeps_its_weights():
     [
         ({"temperature": -1}, "temperature must be"),
         ({"length": 2.5}, "length must be a whole number"),
+        ({"seed": -1}, "seed must be a whole number"),
         ({"prompt": ""}, "prompt is empty"),
+        ({"prompt": ["a"]}, r"a prompt must be a text, not \['a'\]"),
         ({"prompt": "aZ"}, "prompt cannot be read: character 'Z' at position 1"),
         ({"vocab": Vocabulary("ab")}, "knows 7 characters and the vocabulary has 2"),
     ],
@@ -357,16 +361,205 @@ def test_a_stream_refuses_at_once(arguments, message):
         stream(**{"model": tiny(), "vocab": VOCAB, "prompt": "a"} | arguments)
 
 
-def test_weights_that_are_no_numbers_are_refused():
-    model = tiny()
-    with torch.no_grad():
-        model.output.bias[2] = float("nan")
-    for fast in (True, False):
+# What writes: the model itself, a folded model, one text and several.
+WAYS = [(prompt, fast) for prompt in ("a", ["a", "ga", "b"]) for fast in (True, False)]
+ALL = [*["rnn", "lstm", "gru", "transformer"], "numpy", "n-gram"]
+TEMPERATURES = [{"temperature": 0}, {"temperature": 1.0}, {"temperature": 0.5}, {"top_k": 2}]
+
+
+def any_model(kind):
+    if kind == "numpy":
+        return NumpyCharLSTM.from_torch(tiny("lstm"))
+    if kind == "n-gram":
+        return NGram(2, len(VOCAB)).fit(VOCAB.encode("abacabadabacabaebfg"))
+    return tiny(kind)
+
+
+def change(model, name, place, value):
+    """Set part of a weight of any model that has weights."""
+    weights = model.params if isinstance(model, NumpyCharLSTM) else model.state_dict()
+    weights[name][place] = value
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+@pytest.mark.parametrize("settings", TEMPERATURES, ids=str)
+@pytest.mark.parametrize("kind", [k for k in ALL if k != "n-gram"])
+def test_logits_that_are_no_numbers_are_refused(kind, settings):
+    """One NaN, one infinity, nothing but minus infinity."""
+    for place, value in ((2, np.nan), (2, np.inf), (slice(None), -np.inf)):
+        model = any_model(kind)
+        change(model, "output.bias", place, value)
+        for prompt, fast in WAYS:
+            with pytest.raises(ValueError, match="guess is not a number"):
+                generate(model, VOCAB, prompt, 5, fast=fast, **settings)
         with pytest.raises(ValueError, match="guess is not a number"):
-            generate(model, VOCAB, "a", fast=fast)
-    for p in ([0.5, np.nan, 0.5], [[0.5, 0.5], [np.nan, 0.5]]):
+            stream(model, VOCAB, "a", **settings)
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+@pytest.mark.parametrize("settings", TEMPERATURES, ids=str)
+@pytest.mark.parametrize("kind", ALL)
+def test_logits_that_become_no_numbers_in_the_middle_of_a_text_are_refused(kind, settings):
+    """After d they are NaN, and d is what the model writes next."""
+    model = any_model(kind)
+    if kind == "n-gram":
+        table = model._tables[1]
+        table.share[table.starts[1] : table.ends[1]] = np.nan  # after b, which comes after a
+    else:
+        change(model, "output.bias", 3, 1e4)
+        change(model, "embedding.weight", 3, np.nan)
+    for fast in (True, False):
+        new = stream(model, VOCAB, "a", 40, fast=fast, seed=0, **settings)
+        next(new)
+        with pytest.raises(ValueError, match="guess is not a number"):
+            list(new)
+    for prompt, fast in WAYS:
+        with pytest.raises(ValueError, match="guess is not a number"):
+            generate(model, VOCAB, prompt, 40, fast=fast, seed=0, **settings)
+
+
+def test_probabilities_that_are_no_numbers_are_refused():
+    for logits in ([0, np.nan], [0, np.inf], [-np.inf, -np.inf], [[0, 1], [np.nan, 0]]):
+        for temperature in (0, 1):
+            with pytest.raises(ValueError, match="guess is not a number"):
+                next_distribution(np.array(logits), temperature)
+    for p in ([0.5, np.nan, 0.5], [[0.5, 0.5], [np.nan, 0.5]], [0, 0], [[0, 0], [1, 0]]):
         with pytest.raises(ValueError, match="guess is not a number"):
             pick(np.array(p), np.full(len(p), 0.4) if np.ndim(p) == 2 else 0.4)
+
+
+@pytest.mark.parametrize("settings", TEMPERATURES, ids=str)
+@pytest.mark.parametrize("kind", ["gru", "transformer", "numpy"])
+def test_a_character_whose_logit_is_minus_infinity_is_never_written(kind, settings):
+    model = any_model(kind)
+    free = generate(model, VOCAB, ["a", "b"], 200, seed=1, **settings)
+    banned = max(VOCAB.chars, key="".join(free).count)
+    change(model, "output.bias", VOCAB.chars.index(banned), -np.inf)
+    for prompt, fast in WAYS:
+        texts = generate(model, VOCAB, prompt, 100, seed=1, fast=fast, **settings)
+        texts = [texts] if isinstance(texts, str) else texts
+        assert not any(banned in text[len("ga") :] for text in texts)
+
+
+@pytest.mark.parametrize("temperature", [5e-324, 1e-320, 1e-300])
+@pytest.mark.parametrize("kind", ALL)
+def test_next_to_no_temperature_is_greedy(kind, temperature):
+    """Also 5e-324, by which nothing above 1e-16 can be divided."""
+    model = any_model(kind)
+    for prompt, fast in WAYS:
+        greedy = generate(model, VOCAB, prompt, 12, temperature=0, fast=fast)
+        assert generate(model, VOCAB, prompt, 12, temperature, seed=1, fast=fast) == greedy
+
+
+SIZES = [(6, 2, 5), (36, 17, 60), (64, 59, 60), (130, 3, 57), (128, 40, 58)]
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("kind", [k for k in ALL if k != "n-gram"])
+def test_greedy_writes_the_first_of_equal_logits(kind, dtype):
+    """Two output rows are the same. BLAS does not always make the same sums of them, but of
+    zeros it does, and then a model that writes without ``fast`` has equal logits too."""
+    vocab = Vocabulary(chr(i) for i in range(100, 161))
+    for hidden, first, second in SIZES:
+        sizes = {"hidden_size": hidden}
+        if kind == "transformer":
+            sizes = {"embed_size": hidden, "num_heads": 1}
+        model = small.tiny("lstm" if kind == "numpy" else kind, 3, len(vocab), **sizes).to(dtype)
+        for zeros in (False, True):
+            with torch.no_grad():
+                model.output.weight[first] *= not zeros
+                model.output.weight[second] = model.output.weight[first]
+                model.output.bias[[first, second]] = 50
+            writer = NumpyCharLSTM.from_torch(model) if kind == "numpy" else model
+            ways = [("f", True), (list("fghij"), True), ("f", False)]
+            for prompt, fast in ways if zeros else ways[:2]:
+                texts = generate(writer, vocab, prompt, 20, temperature=0, fast=fast)
+                for text in [texts] if isinstance(texts, str) else texts:
+                    assert text[1:] == vocab.chars[first] * 20, (hidden, zeros, fast)
+
+
+@pytest.mark.parametrize("four", [4.0, np.int8(4), np.uint64(4), np.float32(4)])
+def test_whole_numbers_in_any_form(four):
+    for model in (tiny("gru"), any_model("n-gram")):
+        expected = generate(model, VOCAB, "a", 4, top_k=4, seed=4)
+        assert generate(model, VOCAB, "a", four, top_k=four, seed=four) == expected
+        assert "a" + "".join(stream(model, VOCAB, "a", four, top_k=four, seed=four)) == expected
+
+
+@pytest.mark.parametrize("name", ["length", "top_k", "seed"])
+@pytest.mark.parametrize("bad", [2.5, -1, float("inf"), float("nan"), "4", True, 1j, [4]])
+def test_what_is_no_whole_number_is_refused_by_name(name, bad):
+    for write in (generate, stream):
+        with pytest.raises(ValueError, match=f"{name} must be a whole number"):
+            write(tiny(), VOCAB, "a", **{name: bad})
+
+
+def test_seeds_end_where_those_of_torch_do():
+    model = tiny()
+    assert generate(model, VOCAB, "a", 9, seed=2**64 - 1)
+    for bad in (2**64, 1e30):
+        with pytest.raises(ValueError, match="seed must be a whole number from 0 to 18446744073"):
+            generate(model, VOCAB, "a", 9, seed=bad)
+    with pytest.raises(ValueError, match="length must be a whole number of at least 0, not None"):
+        generate(model, VOCAB, "a", None)
+
+
+@pytest.mark.parametrize("prompts", [[], (), iter([])])
+def test_no_prompts_give_no_texts(prompts):
+    assert generate(tiny(), VOCAB, prompts, 9) == []
+
+
+@pytest.mark.parametrize(
+    ("prompt", "named"),
+    [(None, "None"), (3, "3"), (b"ab", "97"), (["ab", 3], "3"), ([["a"]], r"\['a'\]")],
+)
+def test_a_prompt_that_is_no_text_is_refused(prompt, named):
+    for fast in (True, False):
+        with pytest.raises(ValueError, match=f"a prompt must be a text, not {named}"):
+            generate(tiny(), VOCAB, prompt, fast=fast)
+
+
+def test_prompts_may_come_from_any_iterable():
+    model = tiny()
+    expected = generate(model, VOCAB, ["a", "b"], 9, seed=1)
+    for prompts in (("a", "b"), iter("ab"), {"a": 1, "b": 2}, np.array(["a", "b"])):
+        assert generate(model, VOCAB, prompts, 9, seed=1) == expected
+
+
+def test_without_the_fast_paths_the_text_is_the_same():
+    """As if helpers/fast were deleted."""
+    code = (
+        "import sys; sys.modules['helpers.fast'] = None;"
+        "from helpers import sampling; assert sampling.fast_writing is None;"
+        "from helpers.corpus import Vocabulary; from tests import small;"
+        "print([sampling.generate(small.tiny(cell, 1), Vocabulary('abcdefg'), p, 40, seed=3)"
+        f" for cell in {ARCHITECTURES} for p in ('gab', {PROMPTS})])"
+    )
+    slow = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, text=True)
+    fast = [
+        generate(small.tiny(cell, 1), VOCAB, prompt, 40, seed=3)
+        for cell in ARCHITECTURES
+        for prompt in ("gab", PROMPTS)
+    ]
+    assert slow.stdout.strip() == repr(fast)
+
+
+def test_the_settings_stand_in_one_place():
+    """What writes, and the command line, takes the fields of SamplingSettings, as it has them."""
+    fields = {f.name: f.default for f in dataclasses.fields(SamplingSettings)}
+    for function in (generate, stream, next_distribution, app.sample):
+        parameters = inspect.signature(function).parameters
+        assert fields == {name: parameters[name].default for name in fields}, function
+
+
+def test_settings_are_kept_as_plain_numbers():
+    settings = SamplingSettings(np.float32(0.5), 4.0, np.float64(0.9), 1)
+    assert repr(settings) == "SamplingSettings(temperature=0.5, top_k=4, top_p=0.9, min_p=1.0)"
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        settings.top_k = 0
+    assert not SamplingSettings(0.5).cuts
+    for cut in ({"top_k": 9}, {"top_p": 1}, {"min_p": 0.1}):
+        assert SamplingSettings(**cut).cuts
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
@@ -407,6 +600,8 @@ def test_no_new_characters_gives_the_prompt():
         ({"top_k": 0}, "top_k must be a whole number of at least 1, or None .* not 0"),
         ({"top_k": -3}, "top_k .* not -3"),
         ({"top_k": 2.5}, "top_k .* not 2.5"),
+        ({"temperature": 10**400}, "temperature must be a finite number"),
+        ({"temperature": None}, "temperature .* not None"),
         ({"top_p": 0}, "top_p must be above 0 and at most 1, or None .* not 0"),
         ({"top_p": 1.5}, "top_p .* not 1.5"),
         ({"top_p": float("nan")}, "top_p .* not nan"),

@@ -31,7 +31,6 @@ app = typer.Typer(
 FAILED, WRONG, INTERRUPTED = 1, 2, 130
 # What a function's argument is told by None, an option is told otherwise.
 AS_AN_OPTION = {
-    ", or None to switch it off,": ", or left out,",
     ", or None for no clipping,": ", or 0 for no clipping,",
 }
 PROGRAM = "python -m helpers"
@@ -191,7 +190,7 @@ def sample(
         from ..corpus import RARE
         from .runs import default_prompt
 
-        sampling.check_settings(temperature, top_k, top_p, min_p)
+        settings = sampling_settings(temperature=temperature, top_k=top_k, top_p=top_p, min_p=min_p)
         model, vocab, _ = checkpoint.load(run)
         if prompt == "-":
             prompt = read_stdin()
@@ -199,9 +198,7 @@ def sample(
             prompt = default_prompt(vocab)
         if RARE in vocab:
             prompt = vocab.decode(vocab.encode(prompt, unknown=RARE))
-        new = sampling.stream(
-            model, vocab, prompt, length, temperature, top_k, top_p, min_p, seed=seed
-        )
+        new = sampling.stream(model, vocab, prompt, length, **vars(settings), seed=seed)
         last = prompt[-1]
         write(prompt)
         for last in new:
@@ -298,6 +295,18 @@ def corpora():
                 cached = Path(pooch.os_cache("character-by-character")) / source.file
                 path = cached if cached.is_file() else f"downloaded when asked for: {source.url}"
             write(f"{name:16} {path or 'missing'}\n")
+
+
+def sampling_settings(**options):
+    """The settings of ``sample``; an error names the option."""
+    from ..sampling import ALLOWED, SamplingSettings
+
+    try:
+        return SamplingSettings(**options)
+    except ValueError as error:
+        name = error.name
+        option = "--" + name.replace("_", "-")
+        raise ValueError(f"{option} must be {ALLOWED[name][0]}, not {options[name]}") from None
 
 
 def check_usage(context, texts, resume):

@@ -87,6 +87,7 @@ class FoldedRNN:
         above = [(below, bias) for below, _, bias, _ in layers[1:]]
         above.append((weights["output.weight"], weights["output.bias"]))
         self.above = [len(up_bias) for _, up_bias in above]
+        self.repeated = repeated_rows(*above[-1])
         self.matrices = [  # (H + 1, gates * H + above, and padding); the last row is a bias
             aligned(
                 np.concatenate(
@@ -265,6 +266,7 @@ class FoldedTransformer:
         ]
         self.output = aligned((weights["output.weight"] * weights["norm.weight"]).T)  # (E, V)
         self.bias = weights["output.bias"].copy()
+        self.repeated = repeated_rows(weights["output.weight"], self.bias)
 
     def _fold_block(self, weights, at):
         """(E, 3E), (E, E), (E, 4E), (4E, E): weights by which rows are multiplied."""
@@ -425,6 +427,21 @@ def _feed(y, z, grow, shrink):
         np.dot(erf, shrink, out=z)
 
     return feed
+
+
+def repeated_rows(weight, bias):
+    """Output rows that repeat an earlier one: lists of their indices and of the earlier ones.
+
+    Both logits are the same number, but BLAS may round them differently: it adds the products
+    of the last few columns of a matrix in another order.
+    """
+    first, later, earlier = {}, [], []
+    for i, row in enumerate(np.column_stack([weight, bias])):
+        at = first.setdefault(row.tobytes(), i)
+        if at != i:
+            later.append(i)
+            earlier.append(at)
+    return later, earlier
 
 
 def centred(rows):

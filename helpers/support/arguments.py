@@ -47,7 +47,10 @@ def ids_below(values, vocab_size):
 def is_number(value):
     """Whether a value is one real number, and neither a bool nor NaN. Infinity is a number."""
     is_real = isinstance(value, int | float | np.integer | np.floating)
-    return is_real and not isinstance(value, bool) and not math.isnan(value)
+    try:
+        return is_real and not isinstance(value, bool) and not math.isnan(value)
+    except OverflowError:  # 10**400, which no float can hold
+        return False
 
 
 def one_of(name, value, allowed):
