@@ -6,9 +6,7 @@ against NVIDIA's kernel, and both as a CUDA graph; writing. Milliseconds are med
 several blocks of updates, the GPU waited for at the end of each.
 """
 
-import datetime
 import json
-import platform
 import sys
 import time
 from contextlib import contextmanager, nullcontext
@@ -19,9 +17,10 @@ import torch
 from torch.nn import functional as F
 
 from benchmarks import reference
-from benchmarks.run import CELLS, SIZES, LoopLSTM, same_start
+from benchmarks.run import CELLS, SIZES, LoopLSTM, median_ms, same_start
 from helpers.corpus import load_corpus
 from helpers.models import CharRNN, CharTransformer
+from helpers.results import record, write_record
 from helpers.sampling import generate
 from helpers.training import evaluate, fit
 
@@ -51,26 +50,6 @@ def precision(name):
         torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32 = before
 
 
-def synchronize(device):
-    if device == "cuda":
-        torch.cuda.synchronize()
-
-
-def median_ms(action, device, blocks=7, times=10):
-    """Milliseconds of one action: the median over blocks of several."""
-    for _ in range(3):
-        action()
-    took = []
-    for _ in range(blocks):
-        synchronize(device)
-        started = time.perf_counter()
-        for _ in range(times):
-            action()
-        synchronize(device)
-        took.append((time.perf_counter() - started) / times)
-    return round(1000 * float(np.median(took)), 4)
-
-
 def updating(model, batch, window, device):
     """A function that makes one update on random characters, and never waits for the GPU."""
     model.to(device).train()
@@ -88,6 +67,11 @@ def updating(model, batch, window, device):
         return loss
 
     return update
+
+
+def update_ms(model, batch, window, device, times=10):
+    """Milliseconds of one update of ``updating``."""
+    return median_ms(updating(model, batch, window, device), times=times, device=device)
 
 
 def graphed(action):
@@ -143,10 +127,7 @@ def precisions(device, epochs=10, limit=None, sizes=(128, 512, 1024, 2048), seed
     took, models = {}, {}
     for name in PRECISIONS:
         with precision(name):
-            took[name] = {
-                h: median_ms(updating(new("lstm", hidden_size=h), 64, 50, device), device)
-                for h in sizes
-            }
+            took[name] = {h: update_ms(new("lstm", hidden_size=h), 64, 50, device) for h in sizes}
             for kind in ("lstm", "transformer"):
                 trained = models[f"{kind}, {name}"] = []
                 for seed in range(seeds):
@@ -165,7 +146,7 @@ def precisions(device, epochs=10, limit=None, sizes=(128, 512, 1024, 2048), seed
 def batches(device, sizes=(1, 16, 64, 256, 1024, 4096)):
     """Milliseconds of an update by the number of windows of 50."""
     return {
-        name: {n: median_ms(updating(new(name), n, 50, device), device) for n in sizes}
+        name: {n: update_ms(new(name), n, 50, device) for n in sizes}
         for name in (*CELLS, "transformer")
     }
 
@@ -173,14 +154,11 @@ def batches(device, sizes=(1, 16, 64, 256, 1024, 4096)):
 def lengths(device, sizes=(50, 100, 200, 400, 800, 1600, 3200)):
     """Milliseconds of an update on one text, by its length; the Transformer sees all of it."""
 
-    def update(name, length):
+    def one(name, length):
         context = {"context": length} if name == "transformer" else {}
-        return updating(new(name, **context), 1, length, device)
+        return update_ms(new(name, **context), 1, length, device, times=5)
 
-    return {
-        name: {t: median_ms(update(name, t), device, times=5) for t in sizes}
-        for name in ("lstm", "transformer")
-    }
+    return {name: {t: one(name, t) for t in sizes} for name in ("lstm", "transformer")}
 
 
 def graphs(device, window=50):
@@ -194,7 +172,7 @@ def graphs(device, window=50):
     makers = {"loop": looped, "lstm": lambda: new("lstm")}
     found = {}
     for name, make in makers.items():
-        found[name] = {"plain": median_ms(updating(make(), 64, window, device), device)}
+        found[name] = {"plain": update_ms(make(), 64, window, device)}
         if device == "cuda":
             plain, other = (
                 updating(make(), 64, window, device),
@@ -204,7 +182,7 @@ def graphs(device, window=50):
             for _ in range(3):  # as many as were made before recording
                 plain()
             both = [(plain().item(), replay().item()) for _ in range(20)]
-            found[name]["graph"] = median_ms(replay, device)
+            found[name]["graph"] = median_ms(replay, times=10, device=device)
             found[name]["largest_difference"] = float(
                 np.abs(np.subtract(*zip(*both, strict=True))).max()
             )
@@ -220,9 +198,8 @@ def writing(device, length=300, many=(1, 64, 1024)):
         rate = {}
         prompts = ["\n"] * n
         took = median_ms(
-            lambda prompts=prompts: generate(model.cpu(), corpus.vocab, prompts, length, seed=0),
-            "cpu", blocks=3, times=1,
-        )  # fmt: skip
+            lambda prompts=prompts: generate(model.cpu(), corpus.vocab, prompts, length, seed=0), 3
+        )
         rate["generate"] = round(1000 * n * length / took)
         model.to(device)
         ids = torch.zeros(n, 1, dtype=torch.long, device=device)
@@ -237,13 +214,12 @@ def writing(device, length=300, many=(1, 64, 1024)):
             noise = torch.empty_like(logits[:, -1]).exponential_()
             ids.copy_((logits[:, -1].softmax(-1) / noise).argmax(-1, keepdim=True))
 
-        rate["gpu"] = round(1000 * n / median_ms(step, device, blocks=5, times=100))
+        rate["gpu"] = round(1000 * n / median_ms(step, 5, 100, device))
         if device == "cuda":
-            rate["gpu, graph"] = round(1000 * n / median_ms(graphed(step), device, 5, 100))
+            rate["gpu, graph"] = round(1000 * n / median_ms(graphed(step), 5, 100, device))
         found[n] = rate
     plain = reference.PlainRNN(V).eval()
-    took = median_ms(lambda: reference.generate(plain, corpus.vocab, "\n", length, seed=0),
-                     "cpu", blocks=3, times=1)  # fmt: skip
+    took = median_ms(lambda: reference.generate(plain, corpus.vocab, "\n", length, seed=0), 3)
     found[1]["reference, cpu"] = round(1000 * length / took)
     return found
 
@@ -260,26 +236,14 @@ PARTS = {
 
 def main(names, device="cuda", result=RESULT):
     torch.set_num_threads(1)
-    stored = json.loads(result.read_text())["parts"] if result.exists() else {}
+    stored = json.loads(result.read_text(encoding="utf-8"))["parts"] if result.exists() else {}
     for name in names or PARTS:
         started = time.perf_counter()
         stored[name] = PARTS[name](device)
         print(f"{name}: {time.perf_counter() - started:.0f} s", flush=True)
-        record = {
-            "name": "gpu",
-            "command": "python -m benchmarks.gpu",
-            "date": datetime.date.today().isoformat(),
-            "machine": torch.cuda.get_device_name() if device == "cuda" else platform.machine(),
-            "threads": 1,
-            "versions": {
-                "python": platform.python_version(),
-                "torch": torch.__version__,
-                "cuda": torch.version.cuda,
-                "numpy": np.__version__,
-            },
-            "parts": {part: stored[part] for part in PARTS if part in stored},
-        }
-        result.write_text(json.dumps(record, indent=1) + "\n")
+        parts = {part: stored[part] for part in PARTS if part in stored}
+        machine = torch.cuda.get_device_name() if device == "cuda" else None
+        write_record(record("gpu", {"parts": parts}, machine=machine), result.parent)
 
 
 if __name__ == "__main__":

@@ -6,10 +6,8 @@ their quartiles. The result, with machine, versions and date, is data/results/be
 a part that is made again replaces itself alone.
 """
 
-import datetime
 import json
 import os
-import platform
 import subprocess
 import sys
 import time
@@ -24,6 +22,7 @@ from benchmarks import reference, stages
 from helpers.corpus import disjoint_windows, load_corpus
 from helpers.models import CharRNN, CharTransformer
 from helpers.numpy_lstm import NumpyCharLSTM
+from helpers.results import record, write_record
 from helpers.sampling import generate
 from helpers.training import fit, train_step
 
@@ -60,9 +59,21 @@ def in_turn(plain, ours, pairs=9, times=1):
     }
 
 
-def median_ms(action, repeats=7):
-    action()
-    return round(1000 * float(np.median([seconds(action) for _ in range(repeats)])), 4)
+def median_ms(action, repeats=7, times=1, device="cpu"):
+    """Milliseconds of one action: the median over blocks of ``times``, after a short warm-up.
+
+    On "cuda" the clock is read only once the GPU has finished.
+    """
+    wait = torch.cuda.synchronize if device == "cuda" else lambda: None
+
+    def block(n=times):
+        for _ in range(n):
+            action()
+        wait()
+
+    block(min(times, 3))
+    median = float(np.median([seconds(block) for _ in range(repeats)]))
+    return round(1000 * median / times, 4)
 
 
 def same_start(cell, vocab_size, seed=0, **sizes):
@@ -261,14 +272,6 @@ class LoopLSTM(nn.Module):
         return torch.stack(hs, dim=1), (h, c)
 
 
-def processor():
-    """The processor's name, where the system says it as Linux does."""
-    told = Path("/proc/cpuinfo")
-    lines = told.read_text().splitlines() if told.exists() else []
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.processor() or "unknown"
-
-
 PRODUCTS = ("mm", "addmm", "bmm", "linear", "mkldnn_rnn_layer", "mkldnn_rnn_layer_backward")
 
 
@@ -287,11 +290,11 @@ def profiles(updates=5):
     found = {}
     for name, action in actions.items():
         took = median_ms(action)
-        with profile(activities=[ProfilerActivity.CPU]) as record:
+        with profile(activities=[ProfilerActivity.CPU]) as profiled:
             for _ in range(updates):
                 action()
         rows = [(e.key.removeprefix("aten::"), e.self_cpu_time_total, e.count)
-                for e in record.key_averages() if e.self_cpu_time_total > 0]  # fmt: skip
+                for e in profiled.key_averages() if e.self_cpu_time_total > 0]  # fmt: skip
         whole = sum(row[1] for row in rows)
         rows.sort(key=lambda row: -row[1])
         found[name] = {
@@ -355,26 +358,12 @@ def table(parts):
 
 def main(names):
     torch.set_num_threads(1)
-    stored = json.loads(RESULT.read_text()) if RESULT.exists() else {}
-    parts = stored.get("parts", {})
+    parts = json.loads(RESULT.read_text(encoding="utf-8"))["parts"] if RESULT.exists() else {}
     for name in names or PARTS:
         print(f"{name} ...", flush=True)
         parts[name] = PARTS[name]()
     parts = json.loads(json.dumps({name: parts[name] for name in PARTS if name in parts}))
-    record = {
-        "name": "benchmarks",
-        "command": "make bench",
-        "date": datetime.date.today().isoformat(),
-        "machine": f"{processor()}, {platform.machine()}, {os.cpu_count()} cores",
-        "threads": 1,
-        "versions": {
-            "python": platform.python_version(),
-            "torch": torch.__version__,
-            "numpy": np.__version__,
-        },
-        "parts": parts,
-    }
-    RESULT.write_text(json.dumps(record, indent=1) + "\n")
+    write_record(record("benchmarks", {"parts": parts}), RESULT.parent)
     print("\n".join(table(parts)))
 
 

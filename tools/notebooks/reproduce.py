@@ -23,7 +23,7 @@ from typing import NamedTuple
 
 import nbformat
 
-from benchmarks.run import processor
+from helpers.results import processor
 from tools.notebooks import execute, surroundings
 from tools.notebooks.tolerance import DECIMAL, Tolerant, difference, tolerance
 
