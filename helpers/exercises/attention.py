@@ -3,26 +3,19 @@
 import numpy as np
 import torch
 
-from helpers.exercises.judging import (
-    NotRight,
-    as_array,
-    call,
-    compare,
-    normal,
-    number,
-    random_sizes,
-    register,
-)
+from .answers import NotRight, as_array, call, compare, number, parts
+from .inputs import normal, random_sizes
+from .judging import register
 
 
 @register("three-positions", wants="value")
 def three_positions(answer):
     """What three positions find by hand; the same with even weights; the last one, sharp."""
-    if not isinstance(answer, (tuple, list)) or len(answer) != 3:
-        raise NotRight("three answers are expected: three numbers, three numbers and one")
+    answer = parts(answer, 3, "three numbers, three numbers and one")
     found_first, evenly, sharply = answer
-    if any(as_array(part, "the numbers").shape != (3,) for part in (found_first, evenly)):
-        raise NotRight("three numbers are expected for three positions")
+    found_first, evenly = (
+        as_array(part, "the numbers for three positions", (3,)) for part in (found_first, evenly)
+    )
     values = np.array([12.0, 0, 2])
     weights = np.array([[1, 0, 0], [1, 2, 0], [1, 2, 3]])
     unscaled, unmasked = weights**2, np.array([[1, 2, 3]] * 3)
@@ -60,10 +53,7 @@ def masked(scores, past):
 @register("breaking-scores", wants="value")
 def breaking_scores(answer):
     """Finite scores (3, 3) for which zeros after softmax, divided again, give NaN."""
-    scores = as_array(answer, "the scores")
-    if scores.shape != (3, 3):
-        raise NotRight(f"scores of the shape (3, 3) are expected, and these have {scores.shape}")
-    scores = torch.tensor(scores, dtype=torch.float32)
+    scores = torch.tensor(as_array(answer, "the scores", (3, 3)), dtype=torch.float32)
     if not scores.isfinite().all():
         raise NotRight("the scores should be finite")
     past = torch.ones(3, 3).tril()
@@ -120,8 +110,7 @@ def turned_by(x, sign=1.0, neighbours=False, first=0, exponent=2.0):
 @register("turned", wants="value")
 def turned(answer):
     """turned(x (T, d)) -> (T, d), by complex numbers; and the distance confused with 0."""
-    if not isinstance(answer, (tuple, list)) or len(answer) != 2 or not callable(answer[0]):
-        raise NotRight("two answers are expected: a function and a number")
+    answer = parts(answer, 2, "a function and a number")
     for T, half in ((5, 3), (4, 5), (9, 2)):
         x = normal(T, 2 * half)
         slips = {
@@ -143,8 +132,7 @@ def turned(answer):
 @register("cache-cost", wants="value")
 def cache_cost(answer):
     """Context of a cache as large as the LSTM's state; multiplications; where attention leads."""
-    if not isinstance(answer, (tuple, list)) or len(answer) != 4:
-        raise NotRight("four numbers are expected")
+    answer = parts(answer, 4, "four numbers")
     E, C = 60, 50
     slips = {
         "keys and values, in each of two layers": 5,
@@ -178,9 +166,7 @@ def shuffled_beyond(answer):
     windows = np.arange(40 * 30).reshape(40, 30)  # all ids differ
     for k in (1, 4, 9):
         got = call(answer, windows, k, np.random.default_rng())
-        got = as_array(got, "the result")
-        if got.shape != windows.shape:
-            raise NotRight(f"the result has the shape {got.shape}, and {windows.shape} is expected")
+        got = as_array(got, "the result", windows.shape)
         far, near = got[:, : 30 - k], got[:, 30 - k :]
         if (near != windows[:, 30 - k :]).any():
             if (got[:, :k] == windows[:, :k]).all():

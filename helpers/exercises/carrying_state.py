@@ -3,17 +3,9 @@
 import numpy as np
 import torch
 
-from helpers.exercises.judging import (
-    NotRight,
-    Raised,
-    as_array,
-    call,
-    compare,
-    normal,
-    number,
-    random_sizes,
-    register,
-)
+from .answers import NotRight, Raised, as_array, call, compare, number, parts, truth
+from .inputs import normal, random_sizes
+from .judging import register
 
 BATCHES = 47  # of 64 windows of 50, and of 320 windows of 10, in an epoch
 
@@ -21,8 +13,7 @@ BATCHES = 47  # of 64 windows of 50, and of 320 windows of 10, in an epoch
 @register("cold-starts", wants="value")
 def cold_starts(answer):
     """Cold starts of an epoch: T = 50 shuffled and in streams, T = 10 the same, one stream."""
-    if not isinstance(answer, (tuple, list)) or len(answer) != 5:
-        raise NotRight("five numbers are expected")
+    answer = parts(answer, 5, "five numbers")
     wanted = (
         ("windows of 50, shuffled", 64 * BATCHES, 64),
         ("windows of 50, in streams", 64, 64),
@@ -100,11 +91,8 @@ def handed_on(answer):
 @register("loader-order", wants="value")
 def loader_order(answer):
     """Two window numbers, and goes_on(batches (n, B)) -> bool."""
-    if not isinstance(answer, (tuple, list)) or len(answer) != 2 or not callable(answer[1]):
-        raise NotRight("two answers are expected: two window numbers and a function")
-    windows, goes_on = answer
-    if as_array(windows, "the window numbers").shape != (2,):
-        raise NotRight("two window numbers are expected, those of batch 0 and batch 1")
+    answer = parts(answer, 2, "two window numbers and a function")
+    windows = as_array(answer[0], "the window numbers of batch 0 and batch 1", (2,))
     number(windows[0], 0, name="row 0 in batch 0", rtol=1e-9)
     slips = {"that is what a stream reads; here the next row has it": 1}
     number(windows[1], 64, slips, name="row 0 in batch 1", rtol=1e-9)
@@ -128,10 +116,7 @@ def loader_order(answer):
             (once, False, "a gap in one row passes"),
         )  # fmt: skip
         for order, expected, complaint in cases:
-            got = call(goes_on, order.copy())
-            if np.size(got) != 1:
-                raise NotRight("one True or False is expected for all rows together")
-            if bool(np.asarray(got).reshape(-1)[0]) != expected:
+            if truth(call(answer[1], order), "the answer for all rows together") != expected:
                 raise NotRight(complaint)
 
 

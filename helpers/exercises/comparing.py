@@ -2,17 +2,11 @@
 
 import numpy as np
 
-from helpers.exercises.judging import (
-    NotRight,
-    call,
-    choice,
-    compare,
-    normal,
-    number,
-    random_sizes,
-    register,
-)
 from helpers.results import stored_run
+
+from .answers import call, choice, compare, number, parts
+from .inputs import normal, random_sizes
+from .judging import register
 
 CELLS = ("rnn", "lstm", "gru", "transformer")
 
@@ -30,8 +24,7 @@ def mean_loss(result, cell):
 @register("comparing-stopping", wants="value")
 def comparing_stopping(answer):
     """Who gains most when the epoch is chosen, how many gain nothing, how many reach counting."""
-    if not isinstance(answer, (tuple, list)) or len(answer) != 3:
-        raise NotRight("three answers are expected: a word and two numbers")
+    answer = parts(answer, 3, "a word and two numbers")
     curves, choosing = stored_run("curves"), stored_run("choosing")
     gain = {}
     for cell in CELLS:
@@ -47,8 +40,7 @@ def comparing_stopping(answer):
 @register("comparing-seeds", wants="value")
 def comparing_seeds(answer):
     """At least four of five, either way; the fewest seeds for one in a thousand."""
-    if not isinstance(answer, (tuple, list)) or len(answer) != 2:
-        raise NotRight("two numbers are expected")
+    answer = parts(answer, 2, "two numbers")
     slips = {
         "that is for one side; they may agree whichever way": 6 / 32,
         "that is for four and not five; all five agree as well": 10 / 32,

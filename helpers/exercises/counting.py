@@ -5,13 +5,13 @@ from collections import Counter, defaultdict
 
 import numpy as np
 
-from helpers.exercises.judging import NotRight, as_array, call, choice, compare, number, register
+from .answers import NotRight, as_array, call, choice, compare, number, parts
+from .judging import register
 
 
 @register("two-spaces", wants="value")
 def two_spaces(answer):
-    if not isinstance(answer, (tuple, list)) or len(answer) != 3:
-        raise NotRight("three words are expected")
+    answer = parts(answer, 3, "three words")
     ways = ("rises", "falls")
     why = {"rises": "are the characters that come in addition dearer than the average one?"}
     choice(answer[0], "falls", ways, why, "the loss per character")
@@ -33,8 +33,7 @@ def two_spaces_price(answer):
 
 @register("read-backwards", wants="value")
 def read_backwards(answer):
-    if not isinstance(answer, (tuple, list)) or len(answer) != 3:
-        raise NotRight("three words are expected")
+    answer = parts(answer, 3, "three words")
     why = {"no": "which counts stand under the logarithm, and over what do their sums go?"}
     choice(answer[0], "yes", ("yes", "no"), why, "order 3")
     why = {"no": "did the argument use that the text is the counted one?"}
@@ -103,8 +102,7 @@ def split_then_slide(answer):
     for _ in range(3):
         N, T = (int(n) for n in np.random.default_rng().integers((60, 3), (120, 6)))
         got = call(answer, np.arange(N), T)  # ids that tell their place
-        if not isinstance(got, (tuple, list)) or len(got) != 2:
-            raise NotRight("two tables of windows are expected: to count, and held out")
+        got = parts(got, 2, "two tables of windows, to count and held out")
         rest, held_out = (as_array(part, "a table of windows") for part in got)
         for part in (rest, held_out):
             if part.ndim != 2 or part.shape[1] != T:

@@ -4,23 +4,16 @@ import math
 
 import numpy as np
 
-from helpers.exercises.judging import (
-    NotRight,
-    call,
-    choice,
-    compare,
-    normal,
-    number,
-    random_sizes,
-    register,
-)
+from .answers import call, choice, compare, number, parts
+from .cells import lstm_step
+from .inputs import normal, random_sizes
+from .judging import register
 
 
 @register("other-texts", wants="value")
 def other_texts(answer):
     """The difference on the training text, on another author's, on shuffled characters."""
-    if not isinstance(answer, (tuple, list)) or len(answer) != 3:
-        raise NotRight("three answers are expected, one for each text")
+    answer = parts(answer, 3, "three answers, one for each text")
     options = ("more than half", "less than half", "the other way round")
     names = ("the training text", "Austen", "shuffled")
     why = (
@@ -35,8 +28,7 @@ def other_texts(answer):
 @register("kept-and-emptied", wants="value")
 def kept_and_emptied(answer):
     """The half-life by the formula, and that of a push right after a newline."""
-    if not isinstance(answer, (tuple, list)) or len(answer) != 2:
-        raise NotRight("two numbers are expected")
+    answer = parts(answer, 2, "two numbers")
     leak, shut = math.log(0.98), math.log(0.01)
     mean = (39 * leak + shut) / 40
     slips = {
@@ -62,8 +54,7 @@ def kept_and_emptied(answer):
 @register("off-by-one-gate", wants="value")
 def off_by_one_gate(answer):
     """Where her first letters stand, and her_mean(values (T,), mask (T,))."""
-    if not isinstance(answer, (tuple, list)) or len(answer) != 2 or not callable(answer[1]):
-        raise NotRight("two answers are expected: a word and a function")
+    answer = parts(answer, 2, "a word and a function")
     options = ("space", "first letter", "last letter", "line end")
     why = {
         "first letter": "row t of the gates reads character t; what is her mask at t about?",
@@ -114,16 +105,12 @@ def letters_so_far(answer):
         compare(call(answer, text), right, "the counts", slips)
 
 
-def sigmoid(x):
-    return 1 / (1 + np.exp(-x))
-
-
 def held(x, h, c, W_ih, W_hh, b, unit, value, order="ifgo", place="after"):
-    parts = dict(zip(order, np.split(x @ W_ih.T + h @ W_hh.T + b, 4, axis=1), strict=True))
-    c = sigmoid(parts["f"]) * c + sigmoid(parts["i"]) * np.tanh(parts["g"])
+    """An LSTM step in which one unit of h is held; or, by mistake, of c or none."""
+    h, c, (_, _, _, o) = lstm_step(x, h, c, W_ih, W_hh, b, order)
     if place == "cell":
         c[:, unit] = value
-    h = sigmoid(parts["o"]) * np.tanh(c)
+        h = o * np.tanh(c)
     if place == "after":
         h[:, unit] = value
     return h, c

@@ -4,41 +4,16 @@ import math
 
 import numpy as np
 
-from helpers.exercises.judging import (
-    NotRight,
-    as_array,
-    call,
-    choice,
-    compare,
-    normal,
-    number,
-    random_sizes,
-    register,
-)
-
-
-def sigmoid(a):
-    return (1 + np.tanh(a / 2)) / 2
-
-
-def gru(x, h, W_x, W_h, b_x, b_h, order="rzn", before=False):
-    """One step of a GRU whose blocks stand in this order -> new h, and r, z, n."""
-    of_x = dict(zip(order, np.split(x @ W_x.T + b_x, 3, axis=-1), strict=True))
-    of_h = dict(zip(order, np.split(h @ W_h.T + b_h, 3, axis=-1), strict=True))
-    r, z = (sigmoid(of_x[gate] + of_h[gate]) for gate in "rz")
-    if before:
-        block = order.index("n") * h.shape[1]
-        rows = slice(block, block + h.shape[1])
-        n = np.tanh(of_x["n"] + (r * h) @ W_h[rows].T + b_h[rows])
-    else:
-        n = np.tanh(of_x["n"] + r * of_h["n"])
-    return (1 - z) * n + z * h, (r, z, n)
+from .answers import NotRight, as_array, call, choice, compare, number, parts, single
+from .cells import gru_step, sigmoid
+from .inputs import normal, random_sizes
+from .judging import register
 
 
 @register("open-gate", wants="value")
 def open_gate(answer):
     """(share of the way with 5 added, share without, what happens to the first loss)."""
-    share, before, first_loss = answer
+    share, before, first_loss = parts(answer, 3, "two shares and what happens to the loss")
     z = sigmoid(5.0)
     slips = {
         "that is the gate: at z = 1 nothing moves": z,
@@ -58,12 +33,8 @@ def open_gate(answer):
 def reset_matrix(answer):
     """special_matrix(H) -> W (H, H), b (H,): r * (W h + b) = W (r * h) + b for every r and h."""
     for H in random_sizes(3, low=3):
-        got = call(answer, H)
-        if not isinstance(got, (tuple, list)) or len(got) != 2:
-            raise NotRight("two arrays are expected: the matrix and the bias")
-        W, b = (as_array(part, name) for part, name in zip(got, ("W", "b"), strict=True))
-        if W.shape != (H, H) or b.shape != (H,):
-            raise NotRight(f"wrong shape: W {W.shape}, b {b.shape} for a state of {H}")
+        W, b = parts(call(answer, H), 2, "the matrix and the bias")
+        W, b = as_array(W, "W", (H, H)), as_array(b, "b", (H,))
         if np.allclose(W, W[0, 0] * np.eye(H)):
             raise NotRight("they agree, but the matrix is a multiple of the identity")
         r, h = sigmoid(normal(H)), normal(H)
@@ -81,9 +52,7 @@ def reset_matrix(answer):
 def reset_vector(answer):
     """special_reset(H) -> r (H,) in (0, 1): r * (W h) = W (r * h) for every W and h."""
     for H in random_sizes(3, low=3):
-        r = as_array(call(answer, H), "r")
-        if r.shape != (H,):
-            raise NotRight(f"r has the wrong shape: {r.shape} for a state of {H}")
+        r = as_array(call(answer, H), "r", (H,))
         if (r <= 0).any() or (r >= 1).any():
             raise NotRight("a gate lies between 0 and 1, and neither is allowed here")
         W, h = normal(H, H), normal(H)
@@ -114,17 +83,17 @@ def tied_gates(answer):
 
 
 @register("gru-step")
-def gru_step(answer):
+def one_step(answer):
     """gru_step(x, h, W_x (3H, E), W_h (3H, H), b_x, b_h (3H,), order) -> new h (B, H)."""
     for order in ("rzn", "zrn", "nrz"):
         B, E, H = random_sizes(3)
         x, h = normal(B, E), normal(B, H)
         weights = normal(3 * H, E) / 2, normal(3 * H, H) / 2, normal(3 * H), normal(3 * H)
-        right, (_, z, n) = gru(x, h, *weights, order)
-        slips = {"is the order looked at?": gru(x, h, *weights)[0]} if order != "rzn" else {}
-        slips |= {
+        right, (_, z, n) = gru_step(x, h, *weights, order)
+        slips = {
+            "is the order looked at?": gru_step(x, h, *weights)[0],
             "here z = 1 keeps the old state": z * n + (1 - z) * h,
-            "the reset gate acts after the product": gru(x, h, *weights, order, before=True)[0],
+            "the reset gate acts after the product": gru_step(x, h, *weights, order, True)[0],
             "the reset gate acts on the product alone, bias included": self_reset(
                 x, h, *weights, order
             ),
@@ -139,7 +108,7 @@ def self_reset(x, h, W_x, W_h, b_x, b_h, order):
     moved_x, moved_h = b_x.copy(), b_h.copy()
     moved_x[place : place + H] += moved_h[place : place + H]
     moved_h[place : place + H] = 0
-    return gru(x, h, W_x, W_h, moved_x, moved_h, order)[0]
+    return gru_step(x, h, W_x, W_h, moved_x, moved_h, order)[0]
 
 
 @register("half-lives")
@@ -167,10 +136,7 @@ def best_epoch(answer):
         losses[:, best] -= 9
         losses[:, best + 1] += 50  # for one seed this is the lowest of all
         losses[0, best + 1] -= 90
-        got = as_array(call(answer, losses), "the epoch")
-        if got.size != 1:
-            raise NotRight("one epoch for all seeds is asked for")
-        got, mean = float(got.reshape(())), losses.mean(axis=0)
+        got, mean = single(call(answer, losses), "the epoch for all seeds"), losses.mean(axis=0)
         if got == mean.argmin() + 1:
             continue
         if got == mean.argmin():

@@ -4,16 +4,9 @@ import math
 
 import numpy as np
 
-from helpers.exercises.judging import (
-    NotRight,
-    as_array,
-    call,
-    choice,
-    compare,
-    normal,
-    number,
-    register,
-)
+from .answers import call, choice, compare, number, parts
+from .inputs import normal
+from .judging import register
 
 AMOUNTS, LOSSES = (76_144, 152_289), (1.792, 1.700)  # order 6, the last two points of the figure
 
@@ -21,8 +14,7 @@ AMOUNTS, LOSSES = (76_144, 152_289), (1.792, 1.700)  # order 6, the last two poi
 @register("next-doublings", wants="value")
 def next_doublings(answer):
     """(loss of order 6 after 304,578 characters, after 1,003,854), by a ruler on the figure."""
-    if not isinstance(answer, (tuple, list)) or len(answer) != 2:
-        raise NotRight("two numbers are expected")
+    answer = parts(answer, 2, "two numbers")
     fall = LOSSES[0] - LOSSES[1]
     for said, amount in zip(answer, (304_578, 1_003_854), strict=True):
         doublings = math.log2(amount / AMOUNTS[1])
@@ -105,8 +97,7 @@ def mixture_loss(answer):
 @register("four-leaks", wants="value")
 def four_leaks(answer):
     """What has gone wrong in each of four cases."""
-    if not isinstance(answer, (tuple, list)) or len(answer) != 4:
-        raise NotRight("four words are expected")
+    answer = parts(answer, 4, "four words")
     options = ("other units", "a peek", "overlap", "training loss")
     why = {
         "A": "what is the loss of an even guess among 65 characters, in nats?",
@@ -143,15 +134,9 @@ def patience(answer):
                     None,
                 ),
             }
-            slips = {
-                name: tuple(None if w == r else w for w, r in zip(wrong, right, strict=True))
-                for name, wrong in slips.items()
-            }
-            got = call(answer, losses, limit)
-            if as_array(got, "the answer").shape != (2,):
-                raise NotRight("two places are expected: where it stops and what is kept")
+            got = parts(call(answer, losses, limit), 2, "two places: where it stops, what is kept")
             names = "the look at which it stops", "the look that is kept"
-            compare(tuple(got), right, names, slips, rtol=1e-9)
+            compare(got, right, names, slips, rtol=1e-9)
 
 
 def halted(losses, limit):

@@ -4,23 +4,15 @@ import math
 
 import numpy as np
 
-from helpers.exercises.judging import (
-    NotRight,
-    as_array,
-    call,
-    choice,
-    compare,
-    normal,
-    number,
-    random_sizes,
-    register,
-)
+from .answers import NotRight, as_array, call, choice, compare, number, parts
+from .cells import rnn_states
+from .inputs import normal, random_sizes
+from .judging import register
 
 
 @register("zero-path", wants="value")
 def zero_path(answer):
-    if not isinstance(answer, (tuple, list)) or len(answer) != 3:
-        raise NotRight("three answers are expected")
+    answer = parts(answer, 3, "three answers")
     slips = {"steps are counted from 1, and states from 0": 0}
     number(answer[0], 1, slips, name="the step")
     why = {"yes": "what does u act on at that step?"}
@@ -32,8 +24,7 @@ def zero_path(answer):
 @register("bptt-on-paper", wants="value")
 def bptt_on_paper(answer):
     """w = 2, u = 1, h_0 = 1, inputs 1, -2, 1: states 3, 4, 9."""
-    if not isinstance(answer, (tuple, list)) or len(answer) != 3:
-        raise NotRight("three answers are expected, the first two of them pairs")
+    answer = parts(answer, 3, "three answers, the first two of them pairs")
     weights = ("dL/dw", "dL/du")
     cases = {
         "one loss": (
@@ -57,8 +48,7 @@ def bptt_on_paper(answer):
         ),
     }
     for case, (got, right, slips) in cases.items():
-        if not isinstance(got, (tuple, list)) or len(got) != 2:
-            raise NotRight(f"{case}: a pair is expected, dL/dw and dL/du")
+        got = parts(got, 2, "the pair of dL/dw and dL/du", case)
         for i, weight in enumerate(weights):
             mine = {slip: wrong[i] for slip, wrong in slips.items() if wrong[i] is not None}
             number(got[i], right[i], mine, name=f"{case}, {weight}")
@@ -91,11 +81,7 @@ def rnn_backward(answer):
     for _ in range(3):
         B, T, E, H = random_sizes(4, low=3)
         x, own, W_hh = normal(B, T, E), normal(B, T, H), normal(H, H, scale=0.4)
-        W_xh, b_h, states = normal(H, E, scale=0.5), normal(H), []
-        for t in range(T):
-            old = states[-1] if states else np.zeros((B, H))
-            states.append(np.tanh(x[:, t] @ W_xh.T + old @ W_hh.T + b_h))
-        states = np.stack(states, axis=1)
+        states = rnn_states(x, np.zeros((B, H)), normal(H, E, scale=0.5), W_hh, normal(H))
         given = (x, states, own, W_hh)
         right = sweep(*given)
         turned = sweep(*given, back=lambda delta, W=W_hh: delta @ W.T)

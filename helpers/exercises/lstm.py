@@ -4,66 +4,45 @@ import math
 
 import numpy as np
 
-from helpers.exercises.judging import (
-    NotRight,
-    as_array,
-    call,
-    compare,
-    normal,
-    number,
-    random_sizes,
-    register,
-)
-
-
-def sigmoid(a):
-    return (1 + np.tanh(a / 2)) / 2
-
-
-def lstm(x, h, c, W_x, W_h, b, order="ifgo"):
-    """One step of an LSTM whose blocks stand in this order -> h, c and the four gates."""
-    sums = dict(zip(order, np.split(x @ W_x.T + h @ W_h.T + b, 4, axis=-1), strict=True))
-    i, f, o = (sigmoid(sums[gate]) for gate in "ifo")
-    g = np.tanh(sums["g"])
-    c = f * c + i * g
-    return o * np.tanh(c), c, (i, f, g, o)
+from .answers import NotRight, as_array, call, compare, number, parts, single, whole
+from .cells import lstm_parameters, lstm_step, sigmoid
+from .inputs import normal, random_sizes
+from .judging import register
 
 
 @register("tank-counts", wants="value")
 def tank_counts(answer):
     """(c after nine letters, h after three, largest n with h told apart from that at n + 1)."""
-    cell, hidden, told_apart = answer
+    cell, hidden, last = parts(answer, 3, "c, h and n")
     slips = {"each letter adds i * g = 1, and nothing squeezes c": math.tanh(9)}
     number(cell, 9, slips | {"is it kept at a letter?": 1}, name="c after nine letters")
     slips = {"it is shown through tanh": 3, "c is larger than 1 after three letters": math.tanh(1)}
     number(hidden, math.tanh(3), slips, name="h after three letters")
     shown = [f"{math.tanh(n):.3f}" for n in range(9)]
     right = max(n for n in range(8) if shown[n] != shown[n + 1])
-    got = as_array(told_apart, "n")
-    if got.size != 1 or got != right:
-        if got.size == 1 and got > 8:
-            raise NotRight("n is too large: tanh is 1 to three decimals long before")
+    last = single(last, "n")
+    if last > 8:
+        raise NotRight("n is too large: tanh is 1 to three decimals long before")
+    if last != right:
         raise NotRight("n is not that: write down h to three decimals, one line a letter")
 
 
 @register("line-counter")
 def line_counter(answer):
     """line_counter() -> W_x (4, 2), W_h (4, 1), b (4,): c = characters since the break / 100."""
-    weights = call(answer)
-    if not isinstance(weights, (tuple, list)) or len(weights) != 3:
-        raise NotRight("three arrays are expected: W_x, W_h and b")
+    weights = parts(call(answer), 3, "W_x, W_h and b")
     shapes = {"W_x": (4, 2), "W_h": (4, 1), "b": (4,)}
-    W_x, W_h, b = (as_array(w, name) for w, name in zip(weights, shapes, strict=True))
-    for (name, shape), got in zip(shapes.items(), (W_x, W_h, b), strict=True):
-        if got.shape != shape:
-            raise NotRight(f"{name} has the wrong shape: {got.shape} where {shape} is expected")
+    W_x, W_h, b = (
+        as_array(got, name, shape)
+        for got, (name, shape) in zip(weights, shapes.items(), strict=True)
+    )
     h, c, count = np.zeros(1), np.zeros(1), 0
     is_break = np.random.default_rng().random(150) < 0.1
     is_break[[40, 110]] = True
     is_break[:3] = is_break[41:110] = False  # a few characters first, and one long line
     for t, broken in enumerate(is_break):
         old = c
-        h, c, (_, f, g, _) = lstm(np.array([not broken, broken], float), h, c, W_x, W_h, b)
+        h, c, (_, f, g, _) = lstm_step(np.array([not broken, broken], float), h, c, W_x, W_h, b)
         count = 0 if broken else count + 1
         if abs(c[0] - count / 100) > count * 1e-4 + 1e-5:
             raise NotRight(counting_slip(broken, count, t, c[0], old[0], f[0], g[0]))
@@ -108,14 +87,16 @@ def slopes_back(answer):
 
 
 @register("lstm-step")
-def lstm_step(answer):
+def one_step(answer):
     """lstm_step(x, h, c, W_x (4H, E), W_h (4H, H), b (4H,), order) -> new h and c (B, H)."""
     for order in ("ifgo", "iofg", "gofi"):
         B, E, H = random_sizes(3)
         x, h, c = normal(B, E), normal(B, H), normal(B, H)
         weights = normal(4 * H, E) / 2, normal(4 * H, H) / 2, normal(4 * H)
-        new_h, new_c, (i, f, g, o) = lstm(x, h, c, *weights, order)
-        slips = {"is the order looked at?": lstm(x, h, c, *weights)[:2]} if order != "ifgo" else {}
+        new_h, new_c, (i, f, g, o) = lstm_step(x, h, c, *weights, order)
+        slips = (
+            {"is the order looked at?": lstm_step(x, h, c, *weights)[:2]} if order != "ifgo" else {}
+        )
         slips |= {
             "the two states are the other way round": (new_c, new_h),
             "is the candidate a tanh?": both(o, f * c + i * sigmoid(np.arctanh(g))),
@@ -133,7 +114,7 @@ def both(o, c):
 
 
 @register("lstm-parameters")
-def lstm_parameters(answer):
+def parameters(answer):
     """lstm_parameters(V, E, H, layers) -> the number of parameters of a CharRNN(cell="lstm")."""
     for layers in (1, 2, 3):
         V, E = random_sizes(2, low=5, high=15)
@@ -160,19 +141,13 @@ def equal_widths(answer):
     """(largest H of two layers within one layer of 128, largest H within the RNN of 128)."""
     names = "the width of two layers", "the width that equals the RNN"
     limits = 92_765, 30_557  # one layer of 128; the RNN of 128
-    for got, name, layers, limit in zip(answer, names, (2, 1), limits, strict=True):
-        H = as_array(got, name)
-        if H.size != 1 or H < 1 or np.round(H) != H:
-            raise NotRight(f"{name} is a whole number")
-        if stacked(H, layers) > limit:
+    widths = parts(answer, 2, "two widths")
+    for got, name, layers, limit in zip(widths, names, (2, 1), limits, strict=True):
+        H = whole(got, name)
+        if lstm_parameters(61, 32, H, layers) > limit:
             raise NotRight(f"{name} is too large: that network has more parameters")
-        if stacked(H + 1, layers) <= limit:
+        if lstm_parameters(61, 32, H + 1, layers) <= limit:
             raise NotRight(f"{name} is too small: there is room for one more")
-
-
-def stacked(H, layers, V=61, E=32):
-    """Parameters of an LSTM with so many layers of H."""
-    return V * E + 4 * H * (E + H + 2) + (layers - 1) * 4 * H * (2 * H + 2) + V * (H + 1)
 
 
 @register("restlessness")

@@ -4,24 +4,15 @@ import math
 
 import numpy as np
 
-from helpers.exercises.judging import (
-    NotRight,
-    as_array,
-    call,
-    choice,
-    compare,
-    normal,
-    number,
-    random_sizes,
-    register,
-)
+from .answers import NotRight, call, choice, compare, number, parts
+from .inputs import normal, random_sizes
+from .judging import register
 
 
 @register("own-scene", wants="value")
 def own_scene(answer):
     """A piece of the training text, looked up in the rest: its shares at 8 and at 12."""
-    if not isinstance(answer, (tuple, list)) or len(answer) != 2:
-        raise NotRight("two words are expected, for 8 and for 12 characters")
+    answer = parts(answer, 2, "two words, for 8 and for 12 characters")
     options = ("higher", "lower", "about the same")
     why = {
         "lower": "what stands before and after the piece, in the rest?",
@@ -90,10 +81,7 @@ def near_match(answer):
             "two wrong characters are one too many": two,
             "the wrong character is a part of the stretch": right - 1,
         }
-        got = as_array(call(answer, text, source), "the length")
-        if got.size != 1:
-            raise NotRight("the length is asked for, one number")
-        number(got, right, slips, name="the length")
+        number(call(answer, text, source), right, slips, name="the length")
     for text, source, right in (("abcde", "xbcdy", 4), ("abc", "abc", 3), ("aaaa", "bb", 1)):
         number(
             call(answer, text, source),

@@ -2,19 +2,10 @@
 
 import numpy as np
 
-from helpers.exercises.judging import (
-    call,
-    choice,
-    compare,
-    normal,
-    number,
-    random_sizes,
-    register,
-)
-
-
-def sigmoid(a):
-    return (1 + np.tanh(a / 2)) / 2
+from .answers import call, choice, compare, number, parts
+from .cells import blocks, lstm_step_back, sigmoid
+from .inputs import normal, random_sizes
+from .judging import register
 
 
 @register("row-of-s", wants="value")
@@ -25,7 +16,7 @@ def row_of_s(answer):
         ("the row that was read once, by Adam", "moves", "is a running mean zero at once?"),
         ("the row that was read once, by plain descent", "stays", "the move is -lr times what?"),
     )
-    for got, (name, right, why) in zip(answer, asked, strict=True):
+    for got, (name, right, why) in zip(parts(answer, 3, "three words"), asked, strict=True):
         other = {"stays": "moves", "moves": "stays"}[right]
         choice(got, right, ("stays", "moves"), {other: why}, name=name)
 
@@ -141,10 +132,8 @@ def mended_back(answer):
         note = i, f, g, o, old_c, tanh_c
 
         def back(d_c, d_h=d_h, note=note, W=W):
-            i, f, g, o, old_c, tanh_c = note
-            parts = d_c * g * i * (1 - i), d_c * old_c * f * (1 - f), d_c * i * (1 - g**2)
-            d_sums = np.concatenate([*parts, d_h * tanh_c * o * (1 - o)], axis=1)
-            return d_sums, d_sums @ W, d_c * f
+            d_sums, d_c = lstm_step_back(d_h, d_c, *note)
+            return d_sums, d_sums @ W, d_c
 
         slips = {
             "how does h tell c anything?": back(d_c),
@@ -167,15 +156,17 @@ def gate_order(answer):
     ):
         (H,) = random_sizes(1)
         value = normal(4 * H, *tail)
-        blocks = dict(zip(found, np.split(value, 4), strict=True))
-        right = np.concatenate([blocks[gate] for gate in wanted])
-        back = dict(zip(wanted, np.split(value, 4), strict=True))
+        right, back = reordered(value, found, wanted), reordered(value, wanted, found)
         slips = {
-            "the two orders are exchanged": np.concatenate([back[gate] for gate in found]),
+            "the two orders are exchanged": back,
             "nothing was moved": value,
             "whole blocks of H rows move, not single rows": interleaved(value, found, wanted),
         }
         compare(call(answer, value, found, wanted), right, "the array", slips)
+
+
+def reordered(value, found, wanted):
+    return np.concatenate([blocks(value, found)[gate] for gate in wanted])
 
 
 def interleaved(value, found, wanted):

@@ -3,29 +3,20 @@
 import numpy as np
 import torch
 
-from helpers.exercises.judging import (
-    NotRight,
-    as_array,
-    call,
-    choice,
-    compare,
-    normal,
-    number,
-    random_sizes,
-    register,
-)
 from helpers.models import CharRNN, evaluating, predict
 from helpers.sampling import next_distribution, pick
+
+from .answers import NotRight, as_array, call, choice, compare, number, parts, single
+from .inputs import normal, random_sizes
+from .judging import register
 
 
 @register("sampling-settings", wants="value")
 def sampling_settings(answer):
     """Which of four settings are greedy; the entropy of a very hot softmax over five."""
-    if not isinstance(answer, (tuple, list)) or len(answer) != 2:
-        raise NotRight("two answers are expected: four words and a number")
+    answer = parts(answer, 2, "four words and a number")
     words, entropy = answer
-    if not isinstance(words, (tuple, list)) or len(words) != 4:
-        raise NotRight("the first answer should be four words, one for each setting")
+    words = parts(words, 4, "four words, one for each setting")
     right = ("greedy", "greedy", "greedy", "draws")
     why = {"greedy": "can more than one character be left?", "draws": "how many are left?"}
     for name, word, expected in zip("abcd", words, right, strict=True):
@@ -97,15 +88,17 @@ def cut_first(answer):
 @register("order-matters", wants="value")
 def order_matters(answer):
     """Three probabilities and a top_p: at temperature 2 one order leaves one, the other three."""
-    if not isinstance(answer, (tuple, list)) or len(answer) != 2:
-        raise NotRight("two answers are expected: three probabilities and a top_p")
-    p, share = as_array(answer[0], "the probabilities"), as_array(answer[1], "top_p")
-    if p.shape != (3,) or (p <= 0).any() or abs(p.sum() - 1) > 1e-6:
+    answer = parts(answer, 2, "three probabilities and a top_p")
+    p, share = (
+        as_array(answer[0], "the list of three probabilities", (3,)),
+        single(answer[1], "top_p"),
+    )
+    if (p <= 0).any() or abs(p.sum() - 1) > 1e-6:
         raise NotRight("three probabilities above 0 that sum to 1 are expected")
-    if share.size != 1 or not 0 < share <= 1:
+    if not 0 < share <= 1:
         raise NotRight("top_p should be one number above 0 and at most 1")
-    cut = (cut_then_heat(np.log(p), 2, None, float(share)) > 0).sum()
-    heated = (next_distribution(np.log(p), 2, None, float(share)) > 0).sum()
+    cut = (cut_then_heat(np.log(p), 2, None, share) > 0).sum()
+    heated = (next_distribution(np.log(p), 2, None, share) > 0).sum()
     if (cut, heated) != (1, 3):
         raise NotRight(f"cut first leaves {cut} and heated first {heated}")
 
@@ -113,8 +106,7 @@ def order_matters(answer):
 @register("three-writers", wants="value")
 def three_writers(answer):
     """Which of the programs a, b and c shows which of three symptoms."""
-    if not isinstance(answer, (tuple, list)) or len(answer) != 3:
-        raise NotRight("three letters are expected")
+    answer = parts(answer, 3, "three letters")
     names = ("the line breaks", "the one that ignores the prompt", "the one that stumbles")
     why = {
         "a": "follow `last`: which character is read first after the prompt, and had it been read?",
@@ -156,11 +148,12 @@ def write_mended(answer):
         for _ in range(8):  # the first characters after a prompt tell most
             ids, uniforms = rng.integers(V, size=6), rng.random(8)
             with evaluating(model):
+                got = as_array(call(answer, model, ids, uniforms), "the list of new ids")
+                if got.shape == (14,) and (got[:6] == ids).all():
+                    raise NotRight("the prompt is returned, too; the new ids alone are wanted")
+                got = as_array(got, "the list of new ids", (8,))
                 slips = {says[slip]: written(model, ids, uniforms, slip) for slip in says}
                 slips["always the first: do the probabilities sum to 1 over V?"] = [0] * 8
-                got = as_array(call(answer, model, ids, uniforms), "the new ids")
-                if got.shape == (14,) and (got[:6] == ids).all():
-                    raise NotRight("the prompt is given back, too; the new ids alone are wanted")
                 compare(got, written(model, ids, uniforms), "the list of new ids", slips)
 
 

@@ -2,16 +2,10 @@
 
 import numpy as np
 
-from helpers.exercises.judging import (
-    NotRight,
-    call,
-    choice,
-    compare,
-    normal,
-    number,
-    random_sizes,
-    register,
-)
+from .answers import NotRight, as_array, call, choice, compare, number, parts
+from .cells import lstm_step_back
+from .inputs import normal, random_sizes
+from .judging import register
 
 B, T, E, H, V = 64, 50, 32, 128, 61  # the reference batch of the chapter
 LSTM, GRU = (gates * H * (E + H) + H * V for gates in (4, 3))  # products for one character
@@ -20,8 +14,7 @@ LSTM, GRU = (gates * H * (E + H) + H * V for gates in (4, 3))  # products for on
 @register("gru-share", wants="value")
 def gru_share(answer):
     """(operations of the LSTM in units of the GRU's, share of the state's products in the GRU)."""
-    if not isinstance(answer, (tuple, list)) or len(answer) != 2:
-        raise NotRight("two numbers are expected")
+    answer = parts(answer, 2, "two numbers")
     slips = {
         "the output layer is the same for both": 4 / 3,
         "that is the other way round": GRU / LSTM,
@@ -40,8 +33,7 @@ def gru_share(answer):
 @register("table-worth", wants="value")
 def table_worth(answer):
     """(does it save work with 4,000 characters, where it is even, factor for the way forward)."""
-    if not isinstance(answer, (tuple, list)) or len(answer) != 3:
-        raise NotRight("three answers are expected: a word and two numbers")
+    answer = parts(answer, 3, "a word and two numbers")
     why = {"yes": "how many rows has the table, and how many characters has a batch?"}
     choice(answer[0], "no", ("yes", "no"), why, name="whether it saves work")
     slips = {
@@ -81,7 +73,7 @@ def own_times(answer):
         if set(got) != set(right):
             raise NotRight("the dict should have each function that was called, and no other")
         got, right, *slipped = (
-            np.array([float(times[name]) for name in right])
+            as_array([times[name] for name in right], "the times")
             for times in (got, right, *slips.values())
         )
         compare(got, right, "the times", dict(zip(slips, slipped, strict=True)))
@@ -131,8 +123,7 @@ class Counted(np.ndarray):
 @register("lean-way-back", wants="value")
 def lean_way_back(answer):
     """(go_back without the product that nobody uses, the share of the operations it was)."""
-    if not isinstance(answer, (tuple, list)) or len(answer) != 2 or not callable(answer[0]):
-        raise NotRight("two answers are expected: a function and a number")
+    answer = parts(answer, 2, "a function and a number")
     for _ in range(2):
         steps, rows, width = random_sizes(3, low=3)
         weight = normal(4 * width, width)
@@ -168,13 +159,11 @@ def gone_back(weight, d_hs, notes, last_only=False, skipped=None):
     d_h = d_c = np.zeros_like(d_hs[0])
     d_sums = []
     for t in reversed(range(len(notes))):
-        i, f, g, o, c, tanh_c = notes[t]
+        o, tanh_c = notes[t][3], notes[t][5]
         d_h = d_h + (0 if last_only and t < len(notes) - 1 else d_hs[t])
-        d_c = d_c + d_h * o * (1 - tanh_c**2)
-        d_i, d_f = d_c * g * i * (1 - i), d_c * c * f * (1 - f)
-        d_g, d_o = d_c * i * (1 - g**2), d_h * tanh_c * o * (1 - o)
-        d_sums.append(np.concatenate([d_i, d_f, d_g, d_o], axis=1))
-        d_c, d_h = d_c * f, 0 * d_h if t == skipped else d_sums[-1] @ weight
+        step, d_c = lstm_step_back(d_h, d_c + d_h * o * (1 - tanh_c**2), *notes[t])
+        d_sums.append(step)
+        d_h = 0 * d_h if t == skipped else step @ weight
     return np.stack(d_sums[::-1])
 
 
@@ -228,8 +217,7 @@ def order_of(log, pairs):
 @register("remedies", wants="value")
 def remedies(answer):
     """Which remedy helps against each of four disturbances."""
-    if not isinstance(answer, (tuple, list)) or len(answer) != 4:
-        raise NotRight("four words are expected")
+    answer = parts(answer, 4, "four words")
     options = ("taking turns", "the median", "a first run", "none")
     causes = {
         "the slower afternoon": "taking turns",

@@ -4,29 +4,34 @@ import unicodedata
 
 import numpy as np
 
-from helpers.exercises.judging import (
+from .answers import (
     NotRight,
     as_array,
     call,
     compare,
+    kind_of,
     number,
-    random_sizes,
-    register,
+    parts,
     same_text,
+    truth,
 )
+from .inputs import random_sizes
+from .judging import register
 
 
-def parts(answer, count):
-    """An answer of several parts, or NotRight."""
-    if not isinstance(answer, (tuple, list)) or len(answer) != count:
-        raise NotRight(f"{count} answers are expected")
-    return answer
+def joined(characters, name):
+    """A text, or a list of characters as a text."""
+    if not isinstance(characters, (str, tuple, list)):
+        raise NotRight(f"{name} should be characters, and this is {kind_of(characters)}")
+    if not all(isinstance(c, str) for c in characters):
+        raise NotRight(f"{name} should hold nothing but characters")
+    return "".join(characters)
 
 
 @register("mississippi", wants="value")
 def mississippi(answer):
-    letters, ids = parts(answer, 2)
-    letters = "".join(letters)
+    letters, ids = parts(answer, 2, "the vocabulary and the row of ids")
+    letters = joined(letters, "the vocabulary")
     if len(letters) != len(set(letters)):
         raise NotRight("the vocabulary has a character twice: only the distinct ones are listed")
     if sorted(letters) == sorted("imps") and letters != "imps":
@@ -39,10 +44,12 @@ def mississippi(answer):
 
 @register("mississippi-windows", wants="value")
 def mississippi_windows(answer):
-    reads, says, sliding = parts(answer, 3)
+    reads, says, sliding = parts(answer, 3, "two lists of windows and a number")
     for got, first, name in ((reads, 0, "what is read"), (says, 1, "what should be said")):
         right = ["mississippi"[i + first : i + first + 3] for i in (0, 3, 6)]
-        got = ["".join(row) for row in got]
+        if not isinstance(got, (tuple, list)):
+            raise NotRight(f"{name} should be a list of windows, and it is {kind_of(got)}")
+        got = [joined(row, f"{name}, a window,") for row in got]
         if len(got) > 3:
             raise NotRight(f"{name}: one window too many: each needs a target for its last")
         if len(got) < 3:
@@ -92,18 +99,23 @@ def stand_in(answer):
     rng = np.random.default_rng()
     for _ in range(3):
         letters = rng.permutation(list("abcdefghijklmnop\n ,:"))
-        known, strange = "".join(letters[:12]), "".join(letters[12:])
+        known, unknown = "".join(letters[:12]), "".join(letters[12:])
         vocabulary = call(answer, "".join(rng.choice(list(known), 60)) + known)
-        ids = as_array(call(vocabulary.encode, known), "what encode gives").tolist()
-        if len(ids) != len(known):
+        for method in ("encode", "decode"):
+            if not callable(getattr(vocabulary, method, None)):
+                raise NotRight(f"the class should have a method {method}")
+        ids = as_array(call(vocabulary.encode, known), "what encode returns")
+        if ids.shape != (len(known),):
             raise NotRight("encode has to give one id for each character")
+        ids = ids.tolist()
         if len(set(ids)) != len(known):
             raise NotRight("two known characters share an id")
-        other = as_array(call(vocabulary.encode, strange), "what encode gives").tolist()
-        if len(other) != len(strange):
+        other = as_array(call(vocabulary.encode, unknown), "what encode returns")
+        if other.shape != (len(unknown),):
             raise NotRight(
                 "encode has to give one id for each unknown character too: none is left out"
             )
+        other = other.tolist()
         if len(set(other)) != 1:
             raise NotRight("unknown characters have different ids")
         if set(other) & set(ids):
@@ -132,10 +144,7 @@ def windows_in_order(answer):
             "it looks at the first row alone, or misses a single wrong place": (*shuffled, False),
         }
         for mistake, (x, y, wanted) in cases.items():
-            said = as_array(call(answer, x, y), "the answer")
-            if said.size != 1:
-                raise NotRight("one answer for all windows is expected, True or False")
-            if bool(said.reshape(-1)[0]) != wanted:
+            if truth(call(answer, x, y), "the answer for all windows together") != wanted:
                 raise NotRight(mistake)
 
 
@@ -168,6 +177,8 @@ def tidy(answer):
     text = "".join(rng.choice([*"aeoucnx", "e\u0301", "o\u0302", "n\u0303", "\u00e9"], 40))
     text += "e\u0301 \u00bd \ufb01 \u00b2"
     got = call(answer, text)
+    if not isinstance(got, str):
+        raise NotRight(f"the tidy text should be a text, and this is {kind_of(got)}")
     for form, mistake in {
         "NFD": "it takes letters and accents apart",
         "NFKC": "it changes characters that should stay, such as the half",
@@ -176,10 +187,10 @@ def tidy(answer):
         if got == unicodedata.normalize(form, text):
             raise NotRight(mistake)
     right = unicodedata.normalize("NFC", text)
-    if isinstance(got, str) and len(got) < len(right):
+    if len(got) < len(right):
         raise NotRight("characters are lost")
     if got == text:
         raise NotRight("letters and accents are still apart")
-    if isinstance(got, str) and not set(got) & set("\u00e9\u00f4\u00f1"):
+    if not set(got) & set("\u00e9\u00f4\u00f1"):
         raise NotRight("the accents are lost")
     same_text(got, right, "the tidy text")

@@ -5,18 +5,12 @@ import math
 import numpy as np
 import torch
 
-from helpers.exercises.judging import (
-    NotRight,
-    as_array,
-    call,
-    choice,
-    compare,
-    normal,
-    number,
-    random_sizes,
-    register,
-)
 from helpers.models import CharRNN
+
+from .answers import NotRight, as_array, call, choice, compare, number, parts, whole
+from .cells import rnn_states
+from .inputs import normal, random_sizes
+from .judging import register
 
 
 @register("rnn-parameters", wants="value")
@@ -38,8 +32,7 @@ def rnn_parameters(answer):
 @register("first-loss-scaled", wants="value")
 def first_loss_scaled(answer):
     """What becomes of an untrained model's loss with logits times ten, and times zero."""
-    if not isinstance(answer, (tuple, list)) or len(answer) != 2:
-        raise NotRight("two answers are expected: a word and a number")
+    answer = parts(answer, 2, "a word and a number")
     why = {
         "lower": "what does it cost to be sure and wrong?",
         "the same": "multiplying changes how uneven the guess is",
@@ -67,15 +60,6 @@ def rnn_cell(answer):
         compare(got, np.tanh(from_x + from_h + b_h), "the new state", slips)
 
 
-def run_layer(x, h, W_xh, W_hh, b_h):
-    """The states (B, T, H) of a recurrent layer over x (B, T, E)."""
-    states = []
-    for t in range(x.shape[1]):
-        h = np.tanh(x[:, t] @ W_xh.T + h @ W_hh.T + b_h)
-        states.append(h)
-    return np.stack(states, axis=1)
-
-
 @register("rnn-layer")
 def rnn_layer(answer):
     """rnn_layer(x (B, T, E), h_0 (B, H), the same weights) -> states (B, T, H), last (B, H)."""
@@ -83,9 +67,9 @@ def rnn_layer(answer):
         B, T, E, H = random_sizes(4, low=3)
         x, h_0 = normal(B, T, E), normal(B, H)
         weights = normal(H, E, scale=0.5), normal(H, H, scale=0.4), normal(H)
-        states = run_layer(x, h_0, *weights)
-        from_zero = run_layer(x, 0 * h_0, *weights)
-        backwards = run_layer(x[:, ::-1], h_0, *weights)
+        states = rnn_states(x, h_0, *weights)
+        from_zero = rnn_states(x, 0 * h_0, *weights)
+        backwards = rnn_states(x[:, ::-1], h_0, *weights)
         late = np.concatenate([h_0[:, None], states[:, :-1]], axis=1)
         slips = {
             "does it begin with the state that is given?": (from_zero, from_zero[:, -1]),
@@ -101,8 +85,7 @@ def rnn_layer(answer):
 @register("two-biases", wants="value")
 def two_biases(answer):
     """How far the sum of two biases moves, plainly and under Adam; one with twice the gradient."""
-    if not isinstance(answer, (tuple, list)) or len(answer) != 3:
-        raise NotRight("three numbers are expected")
+    answer = parts(answer, 3, "three numbers")
     one = {"so far moves each of the two; their sum is asked for": 1}
     number(answer[0], 2, one, name="plain descent")
     shrunk = {"what do the divisors make of the first step?": 0.2}
@@ -121,9 +104,7 @@ def stuck_loss(answer):
         model = CharRNN(V, embed_size=16, hidden_size=64)
     before = [weight.detach().clone() for weight in model.parameters()]
     losses = call(answer, model, x, y, updates)
-    losses = as_array(losses, "the list of losses")
-    if losses.shape != (updates,):
-        raise NotRight(f"a list of {updates} losses is expected, one for each update")
+    losses = as_array(losses, "the list of losses, one for each update,", (updates,))
     if all(torch.equal(a, b) for a, b in zip(before, model.parameters(), strict=True)):
         raise NotRight("the weights of the model that it is given do not move")
     if abs(losses[0] - math.log(V)) > 0.8:
@@ -151,10 +132,7 @@ def unit_for_label(answer):
         states[:, other] -= sign * 0.15 * label  # weaker, and of the other sign
         states[:, loud] = 3 * normal(T) + 1.0 * label  # a larger product, a smaller correlation
         states[:, steady] += 5  # a large mean
-        got = call(answer, states, label)
-        if np.size(got) != 1:
-            raise NotRight(f"one unit is expected, and this gives {np.size(got)} numbers")
-        got = int(np.asarray(got).reshape(-1)[0])
+        got = whole(call(answer, states, label), "the unit")
         if got == loud:
             raise NotRight("it takes a unit whose numbers are large: divide by the spread")
         if got == steady:

@@ -4,30 +4,15 @@ import math
 
 import numpy as np
 
-from helpers.exercises.judging import (
-    NotRight,
-    as_array,
-    call,
-    choice,
-    compare,
-    normal,
-    number,
-    random_sizes,
-    register,
-)
-
-
-def probabilities(*shape):
-    """Random probabilities whose last axis adds up to 1."""
-    p = np.exp(1.5 * normal(*shape))
-    return p / p.sum(axis=-1, keepdims=True)
+from .answers import NotRight, as_array, call, choice, compare, number, parts, single
+from .inputs import probabilities, random_sizes
+from .judging import register
 
 
 @register("four-words", wants="value")
 def four_words(answer):
     """Expected loss at each of the four places of a word: cab, cad, bad, dab, 1/4 each."""
-    if not isinstance(answer, (tuple, list)) or len(answer) != 4:
-        raise NotRight("four numbers are expected, one for each place")
+    answer = parts(answer, 4, "four numbers, one for each place")
     log2 = math.log(2)
     slips = [
         {
@@ -129,10 +114,7 @@ def best_weight(answer):
         loss = -np.log(grid[:, None] * p + (1 - grid)[:, None] * q).mean(axis=1)
         logs = -(grid[:, None] * np.log(p) + (1 - grid)[:, None] * np.log(q)).mean(axis=1)
         best = float(grid[loss.argmin()])
-        got = as_array(call(answer, p, q), "the weight")
-        if got.size != 1:
-            raise NotRight("one weight for all characters is asked for")
-        w = float(got.reshape(()))
+        w = single(call(answer, p, q), "the weight for all characters")
         if not 0 <= w <= 1:
             raise NotRight("a weight lies between 0 and 1")
         if abs(w - best) < 0.015:
@@ -167,8 +149,7 @@ PLACES = (
 @register("small-letters", wants="value")
 def small_letters(answer):
     """Where the loss falls most when all capitals are made small, and where it rises."""
-    if not isinstance(answer, (tuple, list)) or len(answer) != 2:
-        raise NotRight("two places are expected")
+    answer = parts(answer, 2, "two places")
     why = dict.fromkeys(PLACES, "measure it: `place_after` of the text as it was, both losses")
     choice(answer[0], "start of a line", PLACES, why, "where it falls most")
     choice(answer[1], "early in a word", PLACES, why, "where it rises")

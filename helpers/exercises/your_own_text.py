@@ -4,27 +4,16 @@ import math
 
 import numpy as np
 
-from helpers.exercises.judging import (
-    NotRight,
-    as_array,
-    call,
-    choice,
-    compare,
-    number,
-    random_sizes,
-    register,
-)
+from .answers import NotRight, as_array, call, choice, compare, number, parts, single, whole
+from .cells import lstm_parameters
+from .inputs import random_sizes
+from .judging import register
 
 
-def lstm_parameters(H, V, E, biases=2):
-    """Parameters of a one-layer character LSTM, counted part by part."""
-    return V * E + 4 * H * (E + H + biases) + (H + 1) * V
-
-
-def largest(characters, V, E, count=lstm_parameters):
-    """The largest H that ``count`` allows, found by counting upwards."""
+def largest(characters, V, E, left_out=0, biases=2):
+    """The largest H with no more parameters, found by counting upwards; the rest are mistakes."""
     H = 0
-    while count(H + 1, V, E) <= characters:
+    while lstm_parameters(V, E, H + 1, biases=biases) - left_out <= characters:
         H += 1
     return H
 
@@ -37,30 +26,19 @@ def largest_hidden(answer):
         # So that no two slips give the same H: an embedding is worth more than two of H.
         V = int(random.integers(60, 90))
         H = int(random.integers(9, 50))
-        exact = lstm_parameters(H, V, E)
+        exact = lstm_parameters(V, E, H)
         for characters in (exact, exact - 1, exact + 1, int(exact * random.uniform(1.01, 1.3))):
             inputs = (characters, V) if E == 32 else (characters, V, E)
             right = largest(characters, V, E)
             slips = {
-                "PyTorch has two biases for each gate": largest(
-                    characters, V, E, lambda H, V, E: lstm_parameters(H, V, E, biases=1)
-                ),
-                "the embedding counts, too": largest(
-                    characters, V, E, lambda H, V, E: lstm_parameters(H, V, E) - V * E
-                ),
-                "the last layer has a bias for each character": largest(
-                    characters, V, E, lambda H, V, E: lstm_parameters(H, V, E) - V
-                ),
+                "PyTorch has two biases for each gate": largest(characters, V, E, biases=1),
+                "the embedding counts, too": largest(characters, V, E, V * E),
+                "the last layer has a bias for each character": largest(characters, V, E, V),
                 "round down: with one more it is too large": right + 1,
                 "equal is allowed": right - 1 if characters == exact else -1,
             }
-            slips = {slip: wrong for slip, wrong in slips.items() if wrong != right}
-            got = as_array(call(answer, *inputs), "H")
-            if got.size != 1 or float(got.reshape(())) != int(got.reshape(())):
-                raise NotRight("H is one whole number")
-            compare(got, right, "H", slips, rtol=1e-9)
-    got = as_array(call(answer, 50, 60), "H")
-    if got.size != 1 or got.reshape(()) != 0:
+            compare(whole(call(answer, *inputs), "H"), right, "H", slips, rtol=1e-9)
+    if single(call(answer, 50, 60), "H") != 0:
         raise NotRight("50 characters are too few for any state: then it is 0")
 
 
@@ -84,9 +62,7 @@ def patience(answer):
         right = kept_by(losses, limit)
         slips = {
             "that is one look more than the patience": kept_by(losses, limit + 1),
-            "that is one look less than the patience": kept_by(losses, limit - 1)
-            if limit > 1
-            else right,
+            "that is one look less than the patience": kept_by(losses, limit - 1),
             "the waiting begins anew with each new lowest loss": kept_by(
                 losses, limit, forget=False
             ),
@@ -97,7 +73,6 @@ def patience(answer):
             ),
             "that is the last loss, and the lowest is kept": last_before_stop(losses, limit),
         }
-        slips = {slip: wrong for slip, wrong in slips.items() if wrong != right}
         compare(call(answer, losses, limit), right, "the loss that is kept", slips, rtol=1e-6)
     falling = 3 - np.arange(6) / 8
     compare(call(answer, falling, 2), falling[-1], "of a curve that only falls, the loss")
@@ -175,7 +150,6 @@ def good_enough(answer):
                 np.flatnonzero(mean <= mean.min() + np.ptp(losses[:, best]))[-1]
             ),
         }
-        slips = {slip: wrong for slip, wrong in slips.items() if wrong != right}
         got = as_array(call(answer, losses), "the place")
         compare(got, right, "the place", slips, rtol=1e-9)
 
@@ -220,7 +194,7 @@ def once_each(answer):
 @register("sums", wants="value")
 def sums(answer):
     """(kind learned first, kind that is never learned, its lowest mean loss in nats)."""
-    first, never, floor = answer
+    first, never, floor = parts(answer, 3, "two words and a number")
     options = ("signs", "question", "answer")
     why = {
         "question": "who could know a random number in advance?",

@@ -10,12 +10,13 @@ import numpy as np
 import pytest
 import torch
 
-from helpers.exercises import judging as checks
+from helpers.exercises import answers as checks
+from helpers.exercises import judging
+from helpers.exercises.answers import NotRight
 from helpers.exercises.judging import (
     CORRECT,
     NOT_ATTEMPTED,
     NOT_RIGHT,
-    NotRight,
     all_checks,
     check,
     judged,
@@ -289,11 +290,11 @@ TWO = np.arange(24.0).reshape(2, 3, 4)
         ),
         (
             (checks.compare, 1.0, (1.0, 2.0), ("one", "two")),
-            "it gives back 1 thing where 2 are expected: one, two",
+            "it returns 1 thing where 2 are expected: one, two",
         ),
         (
             (checks.compare, (1, 2, 3), (1.0, 2.0), ("one", "two")),
-            "it gives back 3 things where 2 are expected: one, two",
+            "it returns 3 things where 2 are expected: one, two",
         ),
         ((checks.choice, "up", "down", ("up", "down")), "the answer: think again"),
         ((checks.choice, 3, "down", ("up", "down")), "the answer should be one of: 'up', 'down'"),
@@ -324,9 +325,9 @@ def test_outside_a_check_arrays_are_handed_over_as_numpy():
 
 
 def test_the_likelier_kind_of_arrays_is_tried_first():
-    assert checks.kinds_for(lambda x: torch.tanh(x), "function") == ("torch", "numpy")
-    assert checks.kinds_for(lambda x: np.tanh(x), "function") == ("numpy", "torch")
-    assert checks.kinds_for(ROWS, "value") == ("numpy",)
+    assert judging.kinds_for(lambda x: torch.tanh(x), "function") == ("torch", "numpy")
+    assert judging.kinds_for(lambda x: np.tanh(x), "function") == ("numpy", "torch")
+    assert judging.kinds_for(ROWS, "value") == ("numpy",)
 
 
 @pytest.mark.parametrize(
@@ -341,8 +342,8 @@ def test_the_likelier_kind_of_arrays_is_tried_first():
 def test_an_answer_of_another_kind_is_told_before_anything_is_judged(
     monkeypatch, wants, answer, sentence
 ):
-    monkeypatch.setitem(checks.TABLE, "new", checks.Check("new", "chapter", wants, None))
-    assert judged("new", answer) == checks.Verdict("new", NOT_RIGHT, sentence)
+    monkeypatch.setitem(judging.TABLE, "new", judging.Check("new", "chapter", wants, None))
+    assert judged("new", answer) == judging.Verdict("new", NOT_RIGHT, sentence)
 
 
 def table():

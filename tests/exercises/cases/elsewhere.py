@@ -92,7 +92,7 @@ CASES = [
             "not turned": (arrays(turned=False), "transposed"),
             "one bias": (arrays(both=False), "two of them"),
             "a forget bias": (arrays(one=1.0), "nothing is added"),
-            "no output": (arrays(output=False), "arrays are expected"),
+            "no output": (arrays(output=False), "should be 9 arrays for 2 layers"),
         },
     ),
     Case(

@@ -128,7 +128,10 @@ CASES = [
         wrong={
             "from 0": (lambda losses: losses.mean(0).argmin(), "from 1"),
             "of any seed": (lambda losses: losses.min(0).argmin() + 1, "accident"),
-            "one for each": (lambda losses: losses.argmin(1) + 1, "one epoch for all"),
+            "one for each": (
+                lambda losses: losses.argmin(1) + 1,
+                "for all seeds should be one number",
+            ),
             "the last": (lambda losses: len(losses[0]), "lowest mean"),
         },
     ),

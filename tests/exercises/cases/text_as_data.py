@@ -135,7 +135,7 @@ CASES = [
             "never": (lambda x, y: False, "rejects"),
             "first row": (lambda x, y: bool((x[0, 1:] == y[0, :-1]).all()), "first row alone"),
             "the wrong way": (lambda x, y: bool((y[:, 1:] == x[:, :-1]).all()), "rejects"),
-            "all places": (lambda x, y: x[:, 1:] == y[:, :-1], "one answer"),
+            "all places": (lambda x, y: x[:, 1:] == y[:, :-1], "one True or False"),
         },
     ),
     Case(

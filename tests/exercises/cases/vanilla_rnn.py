@@ -155,7 +155,7 @@ CASES = [
             "sign matters": (best(correlations), "the sign does not matter"),
             "no spread": (best(lambda s, x: abs((x - x.mean()) @ (s - s.mean(0)))), "spread"),
             "no means": (best(lambda s, x: abs(x @ s) / s.std(0)), "mean"),
-            "all of them": (lambda s, x: correlations(np.asarray(s), np.asarray(x)), "one unit"),
+            "all of them": (lambda s, x: correlations(np.asarray(s), np.asarray(x)), "one number"),
         },
     ),
 ]

@@ -117,7 +117,7 @@ CASES = [
         wrong={
             "the other": (lambda p, q: 1 - by_steps(p, q), "other model"),
             "half": (lambda p, q: 0.5, "one half"),
-            "for each": (lambda p, q: p / (p + q), "one weight for all"),
+            "for each": (lambda p, q: p / (p + q), "for all characters should be one number"),
             "more than one": (lambda p, q: 2.0, "between 0 and 1"),
             "wins": (lambda p, q: (p > q).mean(), "share of characters"),
         },
