@@ -27,7 +27,7 @@ class Architecture:
 
 
 # The colours are Okabe and Ito's, which most colour-blind readers tell apart. A new recurrent
-# cell is a line here, a choice of ``train --cell``, a colour in _static/book.css and a test.
+# cell is a line here and a choice of ``train --cell``.
 ARCHITECTURES = {
     "rnn": Architecture("RNN", "#D55E00", "--", nn.RNN, in_page=True),
     "lstm": Architecture("LSTM", "#0072B2", "-", nn.LSTM, in_page=True),

@@ -16,7 +16,7 @@ import torch
 
 from .. import checkpoint
 from ..corpus import Vocabulary
-from ..models import CharRNN, evaluating, predict
+from ..models import ARCHITECTURES, CharRNN, evaluating, predict
 from ..sampling import generate
 from ..support.files import write_whole
 
@@ -44,7 +44,7 @@ def export(folder, to, precision="float16", about=None):
 
     Raises ValueError for an unknown precision, another ending than .js, a script there that
     is no exported model, weights too large for the precision, and for a model that the page
-    cannot run: it knows one layer of "rnn", "lstm" or "gru".
+    cannot run: it knows one layer of the cells that ``ARCHITECTURES`` has ``in_page``.
     """
     to = Path(to)
     if precision not in PRECISIONS:
@@ -60,6 +60,9 @@ def export(folder, to, precision="float16", about=None):
         raise ValueError(
             f"a page runs a CharRNN of one layer; this checkpoint holds a {kind} of {layers}"
         )
+    if not ARCHITECTURES[model.config["cell"]].in_page:
+        known = ", ".join(repr(name) for name, a in ARCHITECTURES.items() if a.in_page)
+        raise ValueError(f"the page cannot run the cell {model.config['cell']!r}: it knows {known}")
     weights = {k: v.numpy() for k, v in model.state_dict().items()}
     packed = {name: pack(value, precision) for name, value in weights.items()}
     text = generate(model, vocab, vocab.chars[0], CHECKED - 1, seed=0)

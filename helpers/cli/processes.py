@@ -85,19 +85,21 @@ def from_environment(device=None):
     """The processes that torchrun started this one among: ALONE without torchrun.
 
     gloo carries the messages between CPUs and nccl between GPUs, of which each process
-    takes the one with its local number.
+    takes the one with its local number. Raises ValueError for a device that is not here.
     """
-    if int(os.environ.get("WORLD_SIZE", 1)) == 1:
-        return ALONE if device is None else Processes(device=device)
-    device = choose_device(device).type
+    size, local = (int(os.environ.get(name, 0)) for name in ("WORLD_SIZE", "LOCAL_RANK"))
+    if 0 < local < torch.cuda.device_count():
+        torch.cuda.set_device(local)  # so that asking whether there is CUDA asks this GPU
+    chosen = choose_device(device)
+    if size <= 1:
+        return Processes(device=device)
+    device = chosen.type
     if device == "cuda":
-        local = int(os.environ["LOCAL_RANK"])
         if local >= torch.cuda.device_count():
             raise ValueError(
                 f"process {local} has no GPU: there are {torch.cuda.device_count()}. Start as "
                 "many processes as there are GPUs, or add --device cpu."
             )
-        torch.cuda.set_device(local)
         device = f"cuda:{local}"
     distributed.init_process_group("nccl" if device.startswith("cuda") else "gloo")
     return Processes(distributed.get_rank(), distributed.get_world_size(), device)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from torch import nn
 from typer.testing import CliRunner
 
 from helpers import checkpoint
@@ -130,53 +131,74 @@ def test_alone_nothing_is_sent():
     assert (ALONE.mean(2.5), ALONE.any([1]), ALONE.any([])) == (2.5, True, False)
     assert ALONE.gather(tensor)[0] is tensor
     assert ALONE.wrap(tensor) is tensor
-    assert several.from_environment() is ALONE
+    assert several.from_environment() == ALONE
     assert several.from_environment("cpu") == Processes(device="cpu")
 
 
-def test_what_several_processes_say_is_put_together(monkeypatch):
-    """Without any other process: as if each said ``more`` more than the one before."""
-    sent, more = [], 1.0
-
-    def all_gather(parts, mine):
-        sent.append(mine.dtype)
-        for k, part in enumerate(parts):
-            part.copy_(mine + k * more)
-
-    monkeypatch.setattr(several.distributed, "all_gather", all_gather)
-    monkeypatch.setattr(several.distributed, "barrier", lambda: sent.append("waited"))
-    monkeypatch.setattr(several.distributed, "destroy_process_group", lambda: sent.append("left"))
-    of_two = Processes(1, 2, "cpu")
-    assert of_two.mean(0.1) == pytest.approx(0.6, abs=1e-15)  # in double precision
-    parts = of_two.gather(torch.tensor([[5, 6], [7, 8]]).t())
-    assert [part.tolist() for part in parts] == [[[5 + k, 7 + k], [6 + k, 8 + k]] for k in range(2)]
-    assert of_two.any([])  # another one has it set
-    monkeypatch.setattr(several, "DistributedDataParallel", lambda model: ("wrapped", model))
-    assert of_two.wrap("model") == ("wrapped", "model")
-    more = 0.0
-    assert of_two.any([1])
-    assert not of_two.any([])
-    of_two.wait()
-    of_two.close()
-    assert sent == [torch.float64, torch.int64, *[torch.float64] * 3, "waited", "left"]
-    assert [process.first for process in (Processes(), Processes(0, 2), of_two)] == [1, 1, 0]
-    ALONE.wait()
-    ALONE.close()
+def exchange(rank, store, results):
+    """What each of two processes gets when both say something of their own."""
+    torch.distributed.init_process_group(
+        "gloo", store=torch.distributed.FileStore(store, 2), rank=rank, world_size=2
+    )
+    here = Processes(rank, 2, "cpu")
+    model = nn.Linear(2, 1, bias=False)
+    nn.init.constant_(model.weight, rank)  # the first one's weights are taken
+    network = here.wrap(model)
+    network(torch.tensor([[1.0, 10.0 * rank]])).sum().backward()
+    results.put(
+        {
+            "rank": rank,
+            "first": here.first,
+            "mean": here.mean(0.1 + rank),
+            "any": [here.any(flag) for flag in ([], [1], [1] * rank)],
+            "gathered": [
+                part.tolist() for part in here.gather(torch.tensor([[5, 6], [7, 8]]).t() + rank)
+            ],
+            "weight": model.weight.tolist(),
+            "gradient": model.weight.grad.tolist(),
+        }
+    )
+    here.wait()
+    del network
+    here.close()
 
 
-def test_what_torchrun_tells_each_process_is_read(monkeypatch):
-    asked = []
+def test_what_several_processes_say_is_put_together(tmp_path):
+    context = multiprocessing.get_context("forkserver")
+    results = context.Queue()
+    both = [
+        context.Process(target=exchange, args=(rank, str(tmp_path / "store"), results))
+        for rank in (0, 1)
+    ]
+    for process in both:
+        process.start()
+    found = sorted((results.get(timeout=120) for _ in both), key=lambda result: result["rank"])
+    for process in both:
+        process.join(60)
+    assert [process.exitcode for process in both] == [0, 0]
+    assert [result["first"] for result in found] == [True, False]
+    for result in found:
+        assert result["mean"] == pytest.approx(0.6, abs=1e-15)  # in double precision
+        assert result["any"] == [False, True, True]
+        assert result["gathered"] == [[[5, 7], [6, 8]], [[6, 8], [7, 9]]]
+        assert result["weight"] == [[0, 0]]
+        assert result["gradient"] == [[1, 5]]  # the mean of (1, 0) and (1, 10)
+
+
+def test_a_device_that_is_not_here_is_refused_before_processes_meet(monkeypatch):
+    for size in ("1", "2"):
+        monkeypatch.setenv("WORLD_SIZE", size)
+        with pytest.raises(ValueError, match="device is 'xpu', and there is no XPU device here"):
+            several.from_environment("xpu")
+        monkeypatch.setenv("CHARBOOK_DEVICE", "xpu")
+        with pytest.raises(ValueError, match="CHARBOOK_DEVICE is 'xpu'"):
+            several.from_environment()
+
+
+def test_a_process_without_a_gpu_of_its_own_is_told(monkeypatch):
     monkeypatch.setenv("WORLD_SIZE", "2")
     monkeypatch.setenv("LOCAL_RANK", "1")
-    monkeypatch.setattr(several.distributed, "init_process_group", asked.append)
-    monkeypatch.setattr(several.distributed, "get_rank", lambda: 1)
-    monkeypatch.setattr(several.distributed, "get_world_size", lambda: 2)
-    assert several.from_environment("cpu") == Processes(1, 2, "cpu")
-    monkeypatch.setattr(several, "choose_device", lambda name: torch.device(name or "cuda"))
-    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
-    monkeypatch.setattr(torch.cuda, "set_device", asked.append)
-    assert several.from_environment() == Processes(1, 2, "cuda:1")
-    assert asked == ["gloo", 1, "nccl"]
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    monkeypatch.setattr(several, "choose_device", lambda device: torch.device("cuda"))
     with pytest.raises(ValueError, match="process 1 has no GPU: there are 1"):
         several.from_environment()
