@@ -15,16 +15,16 @@ from helpers.checkpoint import load, save
 from helpers.cli import encoded
 from helpers.cli.export import pack, unpack
 from helpers.corpus import RARE, Vocabulary, disjoint_windows, load_corpus
-from helpers.models import CharRNN, CharTransformer, evaluating, predict
+from helpers.models import evaluating, predict
 from helpers.ngram import NGram
 from helpers.numpy_lstm import NumpyCharLSTM
 from helpers.sampling import generate, next_distribution, pick
 from helpers.training import character_losses, epoch_batches
+from tests.small import V, random_ids, tiny
 
 settings.register_profile("book", derandomize=True, deadline=None, max_examples=60, database=None)
 settings.load_profile("book")
 
-V = 7
 every_character = st.characters(exclude_categories=())  # lone surrogates and NUL too
 texts = st.text(every_character, min_size=1)
 logits = arrays(np.float64, st.integers(1, 9), elements=st.floats(-50, 50))
@@ -35,14 +35,11 @@ architectures = st.sampled_from(["rnn", "lstm", "gru", "transformer", "numpy", "
 
 def small_model(kind, seed=0):
     """An untrained model of V characters; the n-gram has counted something."""
-    torch.manual_seed(seed)
-    if kind == "transformer":
-        return CharTransformer(V, embed_size=8, num_heads=2, num_layers=2, context=5).eval()
     if kind == "numpy":
         return NumpyCharLSTM(V, 3, 5, seed=seed)
     if kind == "n-gram":
-        return NGram(3, V).fit(np.random.default_rng(seed).integers(V, size=80))
-    return CharRNN(V, 3, 5, cell=kind, num_layers=2).eval()
+        return NGram(3, V).fit(random_ids(80, seed))
+    return tiny(kind, seed, num_layers=2).eval()
 
 
 @given(texts)

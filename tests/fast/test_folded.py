@@ -3,12 +3,13 @@ import pytest
 import torch
 from torch import nn
 
-from helpers.fast.folded import Ring, aligned, fold
-from helpers.models import CharRNN, CharTransformer
+from helpers.fast.folded import RollingCache, aligned, fold, repeated_rows
+from helpers.models import CharRNN
 from helpers.ngram import NGram
 from helpers.numpy_lstm import NumpyCharLSTM
+from tests import small
+from tests.small import V
 
-V = 7
 CELLS = ["rnn", "lstm", "gru"]
 MODELS = [(cell, layers) for cell in CELLS for layers in (1, 2, 3)]
 MODELS += [("transformer", 1), ("transformer", 3)]
@@ -16,11 +17,8 @@ MODELS += [("transformer", 1), ("transformer", 3)]
 
 def tiny(kind, layers=1, dtype=torch.float32):
     """Weights, and biases even more, larger than at the start of a training."""
-    torch.manual_seed(layers)
-    if kind == "transformer":
-        model = CharTransformer(V, embed_size=12, num_heads=3, num_layers=layers, context=4)
-    else:
-        model = CharRNN(V, embed_size=5, hidden_size=6, cell=kind, num_layers=layers)
+    context = {"context": 4} if kind == "transformer" else {}
+    model = small.tiny(kind, layers, num_layers=layers, **context)
     with torch.no_grad():
         for name, p in model.named_parameters():
             p.copy_(p * 2 + (torch.randn(p.shape) if "bias" in name or "norm" in name else 0))
@@ -35,7 +33,7 @@ def read(model, ids):
 
 
 def largest_difference(model, starts, steps=20):
-    """Between a machine's logits and the model's, for streams that have read ``starts``."""
+    """Between a folded model's logits and the model's, for texts that have read ``starts``."""
     texts = np.random.default_rng(3).integers(V, size=(len(starts), max(starts) + steps))
     groups = [
         ([i], read(model, text[:n])[1])
@@ -55,13 +53,13 @@ def largest_difference(model, starts, steps=20):
 
 @pytest.mark.parametrize("starts", [[2], [5], [2, 2, 2], [6, 1, 3]], ids=str)
 @pytest.mark.parametrize(("kind", "layers"), MODELS)
-def test_a_machine_gives_the_models_logits(kind, layers, starts):
-    """Far beyond the Transformer's context of 4, for streams that are not equally far."""
+def test_a_folded_model_gives_the_models_logits(kind, layers, starts):
+    """Far beyond the Transformer's context of 4, for texts that are not equally far."""
     assert largest_difference(tiny(kind, layers), starts) < 3e-5
     assert largest_difference(tiny(kind, layers, torch.float64), starts) < 1e-12
 
 
-def test_streams_that_start_in_one_group_or_in_several_are_the_same():
+def test_texts_that_start_in_one_group_or_in_several_are_the_same():
     model = tiny("gru", 2)
     with torch.no_grad():
         state = model(torch.tensor([[0, 1], [2, 3], [4, 5]]))[1]
@@ -71,7 +69,7 @@ def test_streams_that_start_in_one_group_or_in_several_are_the_same():
     np.testing.assert_allclose(together(ids), apart(ids), atol=1e-6)
 
 
-def test_the_numpy_lstm_has_the_machine_of_the_torch_lstm():
+def test_the_numpy_lstm_is_folded_as_the_torch_lstm():
     model = tiny("lstm")
     ours = NumpyCharLSTM.from_torch(model)
     ids = np.array([[1, 2, 3]])
@@ -83,13 +81,13 @@ def test_the_numpy_lstm_has_the_machine_of_the_torch_lstm():
         np.testing.assert_allclose(steps[0](i), steps[1](i), atol=1e-5)
 
 
-class Late(Ring):
+class Late(RollingCache):
     """As if the characters read so far had come a million positions later."""
 
     def __init__(self, *args):
         super().__init__(*args)
-        later = 1_000_000  # a multiple of the context, so that places stay
-        self.keys.view(self.complex)[:] *= np.exp(later * self.speed).astype(self.complex)
+        later = 1_000_000  # a multiple of the context, so that slots stay
+        self.keys.view(self.complex)[:] *= np.exp(later * self.rotation).astype(self.complex)
         self.position += later
 
 
@@ -97,14 +95,14 @@ def test_a_transformer_is_as_exact_far_from_the_start(monkeypatch):
     model = tiny("transformer", 3)
     groups = [([0], read(model, [1, 2, 3])[1])]
     early = fold(model).start(1, groups)
-    monkeypatch.setattr("helpers.fast.folded.Ring", Late)
+    monkeypatch.setattr("helpers.fast.folded.RollingCache", Late)
     late = fold(model).start(1, groups)
     for i in (4, 0, 6, 2, 1, 5):
         np.testing.assert_allclose(late(i), early(i), atol=3e-5)
 
 
 @pytest.mark.parametrize("kind", [*CELLS, "transformer"])
-def test_a_machine_keeps_the_weights_that_it_was_made_of(kind):
+def test_a_folded_model_keeps_the_weights_that_it_was_made_of(kind):
     model = tiny(kind)
     state = read(model, [1, 2])[1]
     before = fold(model)
@@ -161,6 +159,14 @@ def with_own_forward():
 )
 def test_what_is_not_known_is_not_folded(make):
     assert fold(make()) is None
+
+
+def test_rows_that_repeat_an_earlier_one_are_found():
+    """Also of two pairs and of three alike; a row is its weights and its bias."""
+    weight = np.array([[1.0, 2], [3, 4], [1, 2], [3, 4], [1, 2], [1, 2]], np.float32)
+    bias = np.array([0, 1, 0, 1, 0, 5], np.float32)
+    assert repeated_rows(weight, bias) == ([2, 3, 4], [0, 1, 0])
+    assert repeated_rows(weight[:2], bias[:2]) == ([], [])
 
 
 def test_aligned_rows_begin_with_a_cache_line():
