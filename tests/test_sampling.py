@@ -17,6 +17,7 @@ from helpers.ngram import NGram
 from helpers.numpy_lstm import NumpyCharLSTM
 from helpers.sampling import SamplingSettings, generate, next_distribution, pick, stream
 from tests import small
+from tests.faults import planted
 
 VOCAB = Vocabulary("abcdefg")
 LOGITS = np.log(np.array([0.05, 0.4, 0.1, 0.2, 0.15, 0.07, 0.03]))
@@ -625,3 +626,39 @@ def test_a_prompt_that_cannot_be_read_is_refused():
 def test_a_vocabulary_of_another_model_is_refused():
     with pytest.raises(ValueError, match="knows 7 characters and the vocabulary has 2"):
         generate(tiny(), Vocabulary("ab"), "a")
+
+
+@planted(SamplingSettings.probabilities, test_temperature_divides_the_logits)
+def test_fault_temperature_multiplied(right, settings, logits):
+    """Hot is cold."""
+    return right(dataclasses.replace(settings, temperature=1 / settings.temperature), logits)
+
+
+@planted(SamplingSettings.probabilities, test_top_p_keeps_the_fewest_that_reach_p, 0.59, 2)
+def test_fault_top_p_keeps_one_too_few(right, settings, logits):
+    """The character that reaches top_p is cut off too."""
+    p = right(dataclasses.replace(settings, top_p=None), logits)
+    order = np.argsort(-p)
+    p[order[p[order].cumsum() >= settings.top_p]] = 0
+    return p / p.sum()
+
+
+@planted(SamplingSettings.probabilities, test_min_p_is_relative_to_the_most_probable)
+def test_fault_min_p_of_one(right, settings, logits):
+    """An absolute bound, which cuts more the less the model is sure."""
+    p = right(dataclasses.replace(settings, min_p=None), logits)
+    return np.where(p < settings.min_p, 0, p) / p[p >= settings.min_p].sum()
+
+
+@planted(predict, test_the_fast_path_writes_the_slow_paths_text, "lstm", {})
+def test_fault_state_not_passed_on(right, model, ids, state):
+    """Each character is guessed from the one before it alone."""
+    return right(model, ids)
+
+
+@planted(
+    sampling._generators, test_a_list_of_prompts_gives_a_list_of_texts_each_with_its_own_numbers
+)
+def test_fault_texts_share_their_random_numbers(right, seed, n):
+    """The same prompt twice gives the same text twice."""
+    return [right(seed, 1)[0] for _ in range(n)]

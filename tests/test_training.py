@@ -13,7 +13,14 @@ from torch.nn import functional as F
 
 from helpers import training
 from helpers.corpus import disjoint_windows, load_corpus
-from helpers.models import CharRNN, CharTransformer, choose_device, count_parameters
+from helpers.models import (
+    CharRNN,
+    CharTransformer,
+    choose_device,
+    count_parameters,
+    detach,
+    predict,
+)
 from helpers.ngram import NGram
 from helpers.support.progress import progress_bar
 from helpers.training import (
@@ -26,6 +33,7 @@ from helpers.training import (
     train_step,
     warm_up_and_decay,
 )
+from tests.faults import planted
 from tests.small import V, random_ids, tiny, weights
 
 HERE = choose_device()  # where fit trains
@@ -457,3 +465,38 @@ def test_a_text_on_disk_trains_as_the_same_text_in_memory(tmp_path, narrow):
         found = fit(there, mapped, mapped, **kwargs)
         assert found.step_loss == expected.step_loss
         assert found.val_loss == expected.val_loss
+
+
+@planted(train_step, test_the_gradient_is_clipped_before_the_step)
+def test_fault_clipping_after_the_step(right, model, x, y, optimizer, clip):
+    """The step has its full length; what is clipped is never used."""
+    result = right(model, x, y, optimizer, None)
+    torch.nn.utils.clip_grad_norm_(model.parameters(), clip)
+    return result
+
+
+@planted(
+    detach, test_an_update_starts_from_the_state_and_gives_the_one_after, "lstm", error=RuntimeError
+)
+def test_fault_gradient_through_the_border(right, state):
+    """Each update of a stream goes back through all before it; torch has freed their graphs."""
+    return state
+
+
+@planted((F, "cross_entropy"), test_the_loss_is_a_mean_over_characters_and_starts_near_log_v)
+def test_fault_loss_summed(right, logits, targets):
+    """Then the best rate hangs on the size of the batch."""
+    return right(logits, targets, reduction="sum")
+
+
+@planted(predict, test_windowed_evaluation_starts_each_window_from_zero)
+def test_fault_state_not_reset(right, model, ids, state):
+    """A window begins with what was left of the one before."""
+    logits, model.left = right(model, ids, getattr(model, "left", None) if state is None else state)
+    return logits, model.left
+
+
+@planted(epoch_batches, test_the_order_changes_from_epoch_to_epoch)
+def test_fault_the_same_order_each_epoch(right, ids, seq_len, batch_size, windows, generator):
+    """A generator that is made anew, with the same seed, where it should go on."""
+    return right(ids, seq_len, batch_size, windows, torch.Generator().manual_seed(1))

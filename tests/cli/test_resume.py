@@ -8,6 +8,7 @@ import torch
 from helpers.cli.processes import Processes
 from helpers.cli.resume import ResumableTraining
 from helpers.training import warm_up_and_decay
+from tests.faults import planted
 from tests.small import random_ids, tiny, weights
 
 RECIPES = {
@@ -125,3 +126,16 @@ def test_a_state_that_is_refused_changes_nothing(wrong):
     assert after[1] == before[1]
     assert after[0].keys() == before[0].keys()
     assert all(torch.equal(after[0][name], before[0][name]) for name in before[0])
+
+
+@planted((torch, "set_rng_state"), test_a_training_goes_on_bit_for_bit, "disjoint", 6)
+def test_fault_dropout_begins_again(right, state):
+    """The resumed training draws the random numbers of the first updates once more."""
+    torch.manual_seed(42)
+
+
+@planted(
+    (torch.optim.Optimizer, "load_state_dict"), test_a_training_goes_on_bit_for_bit, "disjoint", 6
+)
+def test_fault_moments_begin_at_zero(right, optimizer, state):
+    """The weights are there, but Adam has forgotten how large the gradients are."""
