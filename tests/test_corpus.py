@@ -95,7 +95,7 @@ def test_fractions_are_those_that_are_written():
 
 
 def test_a_text_too_short_to_split_is_an_error(tmp_path):
-    (tmp_path / "short.txt").write_text("abcdefghij")
+    (tmp_path / "short.txt").write_text("abcdefghij", encoding="utf-8")
     with pytest.raises(ValueError, match=r"too short to hold out 0\.1"):
         load_corpus(tmp_path / "short.txt").split()
 
@@ -147,14 +147,14 @@ def test_an_empty_file_is_an_error(tmp_path):
 
 
 def test_a_corpus_that_is_not_the_published_file_is_refused(tmp_path, monkeypatch):
-    (tmp_path / "tinyshakespeare.txt").write_text("First Citizen: not quite")
+    (tmp_path / "tinyshakespeare.txt").write_text("First Citizen: not quite", encoding="utf-8")
     monkeypatch.setenv("CHARBOOK_DATA", str(tmp_path))
     with pytest.raises(ValueError, match="not the published file"):
         load_corpus("tinyshakespeare")
 
 
 def test_the_books_own_copies_are_checked_too(tmp_path, monkeypatch):
-    (tmp_path / "austen.txt").write_text("It is a truth.")
+    (tmp_path / "austen.txt").write_text("It is a truth.", encoding="utf-8")
     monkeypatch.setattr(corpus, "BOOK_DATA", tmp_path)
     with pytest.raises(ValueError, match="not the published file"):
         load_corpus("austen")
@@ -194,7 +194,7 @@ def test_what_is_fetched_and_where_it_is_kept(tmp_path, monkeypatch):
     import pooch
 
     asked, there = [], tmp_path / "fetched.txt"
-    there.write_text("First Citizen")
+    there.write_text("First Citizen", encoding="utf-8")
     known = hashlib.sha256(b"First Citizen").hexdigest()
     monkeypatch.setitem(corpus.SOURCES, "tiny", corpus.Source("tiny.txt", known, "http://it/x"))
     monkeypatch.setattr(pooch, "os_cache", lambda name: tmp_path / name)
