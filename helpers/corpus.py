@@ -146,7 +146,7 @@ def split_ids(ids, val_fraction=0.1):
             f"val_fraction must be a number of at least 0 and below 1, not {shown(val_fraction)}"
         )
     # A tenth of 1,000 is 100, though 1 - 0.9 is a little less than 0.1 in floating point.
-    n_train = math.floor(round(len(ids) * (1 - val_fraction), 6))
+    n_train = math.floor(round(len(ids) * (1 - float(val_fraction)), 6))
     train_ids, val_ids = ids[:n_train], ids[n_train:]
     if len(train_ids) < 2 or (val_fraction > 0 and len(val_ids) < 2):
         raise ValueError(

@@ -118,18 +118,19 @@ class Training:
         self.seq_len = arguments.whole_number("seq_len", seq_len)
         self.batch_size = arguments.whole_number("batch_size", batch_size)
         self.windows = arguments.one_of("windows", windows, WINDOWS)
-        self.clip, self.seed, self.schedule = clip, arguments.seed(seed), schedule
+        self.seed, self.schedule = arguments.seed(seed), schedule
         if clip is not None and not (arguments.is_number(clip) and clip > 0):
             raise ValueError(f"clip must be above 0, or None for no clipping, not {clip!r}")
         if not (arguments.is_number(lr) and math.isfinite(lr) and lr > 0):
             raise ValueError(f"lr must be a finite number above 0, not {lr!r}")
+        self.clip = clip and float(clip)
         self.ids = torch.as_tensor(check_ids(train_ids, model))
         self.per_epoch = batches_per_epoch(len(self.ids), self.seq_len, self.batch_size)
         self.total = epochs * self.per_epoch if steps is None else steps
         self.device = choose_device(device)
         self.model = model.to(self.device).train()
         # Fused: one pass over the parameters in place of a dozen small operations for each.
-        self.optimizer = optimizer or torch.optim.Adam(model.parameters(), lr=lr, fused=True)
+        self.optimizer = optimizer or torch.optim.Adam(model.parameters(), lr=float(lr), fused=True)
         self.base_lrs = [group["lr"] for group in self.optimizer.param_groups]
         self.order_rng = torch.Generator().manual_seed(self.seed)
         self.history = History()

@@ -45,10 +45,13 @@ def ids_below(values, vocab_size):
 
 
 def is_number(value):
-    """Whether a value is one real number, and neither a bool nor NaN. Infinity is a number."""
-    is_real = isinstance(value, int | float | np.integer | np.floating)
+    """Whether a value is one real number, and neither a bool nor NaN. Infinity is a number.
+
+    Of NumPy or torch too, so that ``float(value)`` is what to go on with.
+    """
+    value = _scalar(value)
     try:
-        return is_real and not isinstance(value, bool) and not math.isnan(value)
+        return type(value) in (int, float) and not math.isnan(value)
     except OverflowError:  # 10**400, which no float can hold
         return False
 
@@ -69,10 +72,16 @@ def shown(value):
     return line if len(line) <= MOST_SHOWN else f"{line[:MOST_SHOWN]}…"
 
 
+def _scalar(value):
+    """A scalar of NumPy or torch as Python's; None for an array; all others as they are."""
+    if not hasattr(value, "ndim"):
+        return value
+    return value.item() if value.ndim == 0 else None
+
+
 def _as_int(value):
     """The whole number that a value is, or None."""
-    if hasattr(value, "ndim"):  # of NumPy or torch, and a number if it has no dimensions
-        value = value.item() if value.ndim == 0 else None
+    value = _scalar(value)
     if isinstance(value, bool):
         return None
     if isinstance(value, float):

@@ -72,8 +72,28 @@ def test_a_seed_is_what_both_generators_take(value):
 
 
 def test_what_a_number_is():
-    assert all(map(is_number, [0, 1.5, np.float32(2), np.int8(3), math.inf]))
-    assert not any(map(is_number, [True, None, "1", math.nan, [1], 1j, np.array([1.0])]))
+    assert all(
+        map(
+            is_number, [0, 1.5, np.float32(2), np.int8(3), math.inf, torch.tensor(0.5), np.array(1)]
+        )
+    )
+    assert not any(
+        map(
+            is_number,
+            [
+                True,
+                None,
+                "1",
+                math.nan,
+                [1],
+                1j,
+                np.array([1.0]),
+                np.True_,
+                torch.tensor(math.nan),
+                10**400,
+            ],
+        )
+    )
 
 
 @pytest.mark.parametrize("value", ["c", None, [], {}, np.zeros(2), torch.zeros(2), ([],)])
