@@ -29,14 +29,14 @@ def test_logits_state_and_every_gradient_equal_pytorchs(cell, num_layers, vocab_
     ids = torch.randint(vocab_size, (B, T), generator=generator)
     shape = (num_layers, B, H)
     start = torch.randn(shape, generator=generator, dtype=torch.float64)
-    slopes = torch.randn(B, T, vocab_size, generator=generator, dtype=torch.float64)
-    end_slopes = torch.randn(shape, generator=generator, dtype=torch.float64)
+    upstream = torch.randn(B, T, vocab_size, generator=generator, dtype=torch.float64)
+    end_upstream = torch.randn(shape, generator=generator, dtype=torch.float64)
     found = []
     for model in pair(cell, num_layers=num_layers, vocab_size=vocab_size):
         assert layers.applies(model, ids) == (not found), "the first by hand, only it"
         h = start.clone().requires_grad_()
         logits, end = read(model, ids, h)
-        ((logits * slopes).sum() + (end * end_slopes).sum()).backward()
+        ((logits * upstream).sum() + (end * end_upstream).sum()).backward()
         gradients = {name: p.grad for name, p in model.named_parameters()}
         found.append({"logits": logits, "end": end, "state": h.grad, **gradients})
     for name, expected in found[1].items():
@@ -53,10 +53,10 @@ def test_the_layers_gradients_equal_differences(kind):
         for shape in shapes
     )
     places = torch.randint(V, (T, B), generator=generator)
-    slopes = torch.randn(T, B, H, generator=generator, dtype=torch.float64)
+    upstream = torch.randn(T, B, H, generator=generator, dtype=torch.float64)
 
     def loss():
-        return (kind.apply(rows, places, weight, bias, start) * slopes).sum()
+        return (kind.apply(rows, places, weight, bias, start) * upstream).sum()
 
     values = (rows, weight, bias, start)
     for value, gradient in zip(values, torch.autograd.grad(loss(), values), strict=True):
@@ -148,15 +148,15 @@ def test_a_state_of_the_wrong_shape_is_named():
         layers.read(tiny(), torch.zeros(B, T, dtype=torch.long), torch.zeros(1, 2, H))
 
 
-def test_memory_that_was_given_back_is_taken_again(monkeypatch):
-    monkeypatch.setattr(layers, "_SPARE", {})
-    first = layers.take("sums", torch.float32, (2, 3))
-    layers.give("sums", first)
-    assert layers.take("sums", torch.float32, (2, 3)) is first
+def test_buffer_that_was_given_back_is_used_again(monkeypatch):
+    monkeypatch.setattr(layers, "_BUFFERS", {})
+    first = layers.borrow("sums", torch.float32, (2, 3))
+    layers.give_back("sums", first)
+    assert layers.borrow("sums", torch.float32, (2, 3)) is first
     for dtype, shape in ((torch.float64, (2, 3)), (torch.float32, (3, 2))):
-        layers.give("sums", first)
-        other = layers.take("sums", dtype, shape)
+        layers.give_back("sums", first)
+        other = layers.borrow("sums", dtype, shape)
         assert (other.dtype, other.shape) == (dtype, shape)
     for _ in range(6):
-        layers.give("sums", first)
-    assert len(layers._SPARE["sums"]) == 4
+        layers.give_back("sums", first)
+    assert len(layers._BUFFERS["sums"]) == 4
