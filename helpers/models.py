@@ -43,7 +43,7 @@ PIECE = 64
 
 
 class CharRNN(nn.Module):
-    """Embedding, recurrent layers, linear output layer: one next-character guess a position.
+    """Embedding, recurrent layers, linear output layer: logits of the next character.
 
     vocab_size : V, the number of distinct characters
     embed_size : E, numbers per character going in
@@ -90,12 +90,12 @@ class CharRNN(nn.Module):
 
 
 class CharTransformer(nn.Module):
-    """Decoder-only Transformer (Vaswani et al. 2017): one next-character guess a position.
+    """Decoder-only Transformer (Vaswani et al. 2017): logits of the next character.
 
     vocab_size : V, the number of distinct characters
     embed_size : E, numbers per position, from the embedding to the output layer
     num_heads : attention heads a layer, each of E / num_heads numbers (an even number,
-        because rotary positions turn pairs)
+        because rotary positions rotate pairs)
     num_layers : blocks of attention and a GELU layer of 4 E
     context : how many characters one layer sees: the one at its own position and the
         context - 1 before it (a sliding window: Beltagy et al. 2020). Layers stack, so the
@@ -105,12 +105,12 @@ class CharTransformer(nn.Module):
         read as one stream it is then far worse than it need be (see the chapter).
     dropout : on the embedding and on what each half of a block adds
 
-    Positions are rotary (Su et al. 2021): queries and keys are turned by an angle that
+    Positions are rotary (Su et al. 2021): queries and keys are rotated by an angle that
     grows with the position, so that their dot product depends on the distance alone.
     Normalisation comes before each half of a block (Xiong et al. 2020: gradients are even
     from the start, and training needs no warm-up). It is LayerNorm without its bias, which
     PyTorch computes in one fused step on the CPU, unlike RMSNorm.
-    The layers that write into the residual stream start smaller by sqrt(2 num_layers), as
+    Initial weights that write into the residual stream are divided by sqrt(2 num_layers), as
     in GPT-2 (Radford et al. 2019). GPT-2's standard deviation of 0.02 suits its width; here
     the embedding starts with 1 and the blocks with 1 / sqrt(numbers going in), which for
     widths of 60 and 128 learns faster and keeps gradients small, even at 3e-3.
@@ -137,7 +137,7 @@ class CharTransformer(nn.Module):
             )
         if embed_size // num_heads % 2:
             raise ValueError(
-                "rotary positions turn pairs of numbers, so each head needs an even number of "
+                "rotary positions rotate pairs of numbers, so each head needs an even number of "
                 f"them; {embed_size} / {num_heads} = {embed_size // num_heads} is odd"
             )
         self.embedding = nn.Embedding(vocab_size, embed_size)
@@ -147,16 +147,16 @@ class CharTransformer(nn.Module):
         )
         self.norm = nn.LayerNorm(embed_size, bias=False)
         self.output = nn.Linear(embed_size, vocab_size)
-        self._start()
+        self._init_weights()
 
-    def _start(self):
-        """Draw the first weights (the embedding and the norms are as PyTorch starts them)."""
+    def _init_weights(self):
+        """Draw the initial weights; embedding and norms keep PyTorch's."""
         for name, weight in self.blocks.named_parameters():
             if weight.dim() == 2:
                 into_residual = name.endswith(("attend.out.weight", "shrink.weight"))
-                smaller = math.sqrt(2 * len(self.blocks)) if into_residual else 1
-                nn.init.normal_(weight, std=1 / math.sqrt(weight.shape[1]) / smaller)
-        nn.init.normal_(self.output.weight, std=0.02)  # the first guess: nearly all alike
+                scale = math.sqrt(2 * len(self.blocks)) if into_residual else 1
+                nn.init.normal_(weight, std=1 / math.sqrt(weight.shape[1]) / scale)
+        nn.init.normal_(self.output.weight, std=0.02)  # the first predictions: nearly uniform
         nn.init.zeros_(self.output.bias)
 
     def forward(self, ids, state=None):
@@ -172,24 +172,24 @@ class CharTransformer(nn.Module):
             raise ValueError(f"ids must have the shape (batch, time), not {tuple(ids.shape)}")
         logits = []
         for piece in ids.split(max(PIECE, self.config["context"]), dim=1):
-            guess, state = self._read(piece, state)
-            logits.append(guess)
+            part, state = self._forward_piece(piece, state)
+            logits.append(part)
         return (logits[0] if len(logits) == 1 else torch.cat(logits, dim=1)), state
 
-    def _read(self, ids, state):
+    def _forward_piece(self, ids, state):
         """One piece of ``forward``."""
         context, length = self.config["context"], ids.shape[1]
         past = 0 if state is None else state[0][0].shape[2]  # P
         x = self.dropout(self.embedding(ids))  # (B, T, E)
         size = self.config["embed_size"] // self.config["num_heads"]
-        turns = rotations(past + length, size, x.dtype, x.device)
+        cos_sin = rotations(past + length, size, x.dtype, x.device)
         mask = window_mask(length, past, context, x.device)
-        after = []
+        caches = []
         for block, cache in zip(self.blocks, state or [None] * len(self.blocks), strict=True):
-            x, keys, values = block(x, turns, mask, cache)
+            x, keys, values = block(x, cos_sin, mask, cache)
             start = max(0, past + length - (context - 1))
-            after.append((keys[:, :, start:], values[:, :, start:]))
-        return self.output(self.norm(x)), tuple(after)  # (B, T, V)
+            caches.append((keys[:, :, start:], values[:, :, start:]))
+        return self.output(self.norm(x)), tuple(caches)  # (B, T, V)
 
 
 class Block(nn.Module):
@@ -204,10 +204,10 @@ class Block(nn.Module):
         self.shrink = nn.Linear(4 * embed_size, embed_size, bias=False)
         self.dropout = nn.Dropout(dropout)
 
-    def forward(self, x, turns, mask, cache=None):
+    def forward(self, x, cos_sin, mask, cache=None):
         """x (B, T, E), and what ``Attention`` takes -> x, and its keys and values."""
-        seen, keys, values = self.attend(self.norm_attend(x), turns, mask, cache)
-        x = x + self.dropout(seen)
+        attended, keys, values = self.attend(self.norm_attend(x), cos_sin, mask, cache)
+        x = x + self.dropout(attended)
         x = x + self.dropout(self.shrink(F.gelu(self.grow(self.norm_feed(x)))))
         return x, keys, values
 
@@ -221,11 +221,11 @@ class Attention(nn.Module):
         self.qkv = nn.Linear(embed_size, 3 * embed_size, bias=False)
         self.out = nn.Linear(embed_size, embed_size, bias=False)
 
-    def forward(self, x, turns, mask, cache=None):
-        """x (B, T, E) -> what was looked up (B, T, E), keys and values (B, heads, P + T, D).
+    def forward(self, x, cos_sin, mask, cache=None):
+        """x (B, T, E) -> attention's output (B, T, E), keys and values (B, heads, P + T, D).
 
-        turns : cosines and sines of ``rotations`` for the P + T positions
-        mask : see ``window_mask``
+        cos_sin : cosines and sines of ``rotations`` for the P + T positions
+        mask : what ``window_mask`` gives
         cache : keys (not rotated) and values of the P positions before x, or None
         """
         heads = self.qkv(x).unflatten(2, (3, self.num_heads, -1))  # (B, T, 3, heads, D)
@@ -234,34 +234,31 @@ class Attention(nn.Module):
             keys = torch.cat([cache[0], keys], dim=2)  # (B, heads, P + T, D)
             values = torch.cat([cache[1], values], dim=2)
         past = keys.shape[2] - queries.shape[2]
-        seen = F.scaled_dot_product_attention(
-            rotate(queries, turns, past),
-            rotate(keys, turns),
-            values,
-            **mask,
+        attended = F.scaled_dot_product_attention(
+            rotate(queries, cos_sin, past), rotate(keys, cos_sin), values, **mask
         )  # (B, heads, T, D)
-        return self.out(seen.transpose(1, 2).flatten(2)), keys, values
+        return self.out(attended.transpose(1, 2).flatten(2)), keys, values
 
 
 def rotations(length, size, dtype=None, device=None):
-    """Cosines and sines (length, size / 2) by which rotary positions turn each pair.
+    """Cosines and sines (length, size / 2) by which rotary positions rotate each pair.
 
-    Pair i turns by 10000 ** (-2 i / size) radians a position (Su et al. 2021, section 3.2.2;
+    Pair i rotates by 10000 ** (-2 i / size) radians a position (Su et al. 2021, section 3.2.2;
     the wavelengths of Vaswani et al. 2017). Computed in float64 whatever the ``dtype``.
     """
-    speed = 10_000.0 ** (-torch.arange(0, size, 2, dtype=torch.float64) / size)
-    angles = torch.arange(length, dtype=torch.float64)[:, None] * speed
+    frequencies = 10_000.0 ** (-torch.arange(0, size, 2, dtype=torch.float64) / size)
+    angles = torch.arange(length, dtype=torch.float64)[:, None] * frequencies
     return angles.cos().to(device, dtype), angles.sin().to(device, dtype)
 
 
-def rotate(x, turns, start=0):
-    """Turn x (B, heads, T, D), whose first position is ``start``, by its positions.
+def rotate(x, cos_sin, start=0):
+    """Rotate x (B, heads, T, D), whose first position is ``start``, by its positions.
 
     Number i of a head is paired with number i + D / 2. Which two numbers make a pair does
     not matter, as the weights before them are learned; halves are quicker to take apart
     than neighbours.
     """
-    cos, sin = (part[start : start + x.shape[2]] for part in turns)  # (T, D / 2)
+    cos, sin = (part[start : start + x.shape[2]] for part in cos_sin)  # (T, D / 2)
     a, b = x.chunk(2, dim=3)
     return torch.cat([a * cos - b * sin, a * sin + b * cos], dim=3)
 

@@ -490,9 +490,9 @@ def test_fault_the_next_character_is_seen(right, length, past, context, *device)
 
 
 @planted(rotate, test_a_text_read_in_parts_gives_the_logits_of_the_text_read_at_once, [3, 17])
-def test_fault_positions_counted_from_the_part(right, x, turns, *start):
+def test_fault_positions_counted_from_the_part(right, x, cos_sin, *start):
     """Queries turned as if nothing stood before them in the cache."""
-    return right(x, turns)
+    return right(x, cos_sin)
 
 
 @planted(evaluating, test_evaluating_switches_dropout_off_and_restores_the_mode)
