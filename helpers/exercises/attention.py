@@ -23,24 +23,24 @@ def three_positions(answer):
     def found(table, t):
         return table[t] @ values / table[t].sum()
 
-    for t, said in enumerate(found_first):
+    for t, given in enumerate(found_first):
         slips = {
-            "does it see a position after it?": found(unmasked, t),
+            "can it see a later position?": found(unmasked, t),
             "are the scores divided by the root of d?": found(unscaled, t),
-            "the weights have to sum to 1": weights[t] @ values,
-            "that is the mean over the past; the scores differ": values[: t + 1].mean(),
-            "divided by the root of d, not by d": (
+            "the weights should sum to 1": weights[t] @ values,
+            "that is the plain mean over the past; the scores differ": values[: t + 1].mean(),
+            "divide by the root of d, not d": (
                 np.sqrt(weights[t]) @ values / np.sqrt(weights[t]).sum()
             ),
         }
         slips = {name: wrong for name, wrong in slips.items() if abs(wrong - found(weights, t)) > 1}
-        number(said, found(weights, t), slips, name=f"position {t + 1}")
-    for t, said in enumerate(evenly):
-        slips = {"does it see a position after it?": values.mean(), "the weights sum to 1": 0}
+        number(given, found(weights, t), slips, name=f"position {t + 1}")
+    for t, given in enumerate(evenly):
+        slips = {"can it see a later position?": values.mean(), "the weights sum to 1": 0}
         slips = {name: wrong for name, wrong in slips.items() if t < 2 or wrong == 0}
         name = f"queries times 0, position {t + 1}"
-        number(said, values[: t + 1].mean(), slips, name=name)
-    slips = {"which of the scores is the largest?": 12, "softmax decides, and weighs no more": 3}
+        number(given, values[: t + 1].mean(), slips, name=name)
+    slips = {"which of the scores is the largest?": 12, "softmax picks the largest score here": 3}
     number(sharply, 2, slips, name="queries times 1,000")
 
 
@@ -83,14 +83,12 @@ def masked_weights(answer):
             "the future gets weight": whole,
             "the zeros come after softmax, and the rows no longer sum to 1": whole * past,
             "the mask lets one more position through": masked(scores, np.tril(past | True, 1)),
-            "that is the past of the other side: rows look, columns are looked at": masked(
-                scores, past.T
-            ),
+            "rows are queries, columns are keys: the mask is transposed": masked(scores, past.T),
         }
         got = as_array(call(answer, scores), "the weights")
         if large and got.shape == (T, T) and not np.isfinite(got).all():
             raise NotRight(
-                "right for usual scores, and not finite for large ones: which maximum is taken off?"
+                "right for small scores, not finite for large ones: which maximum is subtracted?"
             )
         compare(got, masked(scores, past), "the table of weights", slips)
 
@@ -114,11 +112,13 @@ def turned(answer):
     for T, half in ((5, 3), (4, 5), (9, 2)):
         x = normal(T, 2 * half)
         slips = {
-            "turned the other way": turned_by(x, -1),
+            "rotated in the other direction": turned_by(x, -1),
             "the pairs are (i, i + d/2), not neighbours": turned_by(x, neighbours=True),
             "positions are counted from 0": turned_by(x, first=1),
-            "the speeds fall too slowly: is there a 2 in the exponent?": turned_by(x, exponent=1.0),
-            "nothing is turned": x,
+            "the frequencies fall too slowly: is there a 2 in the exponent?": turned_by(
+                x, exponent=1.0
+            ),
+            "nothing is rotated": x,
         }
         compare(call(answer[0], x), turned_by(x), "the result", slips)
     slips = {
@@ -144,7 +144,7 @@ def cache_cost(answer):
         "that is without the feed-forward layer": 4 * E**2,
         "that is the feed-forward layer alone": 8 * E**2,
         "that is two layers": 24 * E**2,
-        "that counts each position of the context anew; they are in the cache": 12 * E**2 * C,
+        "earlier positions are in the cache and cost nothing here": 12 * E**2 * C,
     }
     number(answer[1], 12 * E**2, slips, rtol=1e-9, name="in the matrices")
     slips = {
@@ -177,7 +177,7 @@ def shuffled_beyond(answer):
         if (np.sort(far, axis=1) != windows[:, : 30 - k]).any():
             if len(np.unique(got)) < windows.size:
                 raise NotRight(
-                    "drawn with repetition: each character should occur as often as before"
+                    "drawn with replacement: each character should occur as often as before"
                 )
             raise NotRight("characters move from one row to another")
         moved = far != windows[:, : 30 - k]
@@ -186,7 +186,7 @@ def shuffled_beyond(answer):
         if not moved[:, -1].any():
             raise NotRight("one character too many stays where it is")
         if (np.ptp(far - windows[:, :1], axis=0) == 0).all():
-            raise NotRight("every row is shuffled in the same way: each should have its own order")
+            raise NotRight("all rows are shuffled alike: each should have its own order")
 
 
 @register("attention-places", wants="value")

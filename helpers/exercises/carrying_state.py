@@ -21,7 +21,7 @@ def cold_starts(answer):
         ("windows of 10, in streams", 320, 320),
         ("one stream", 1, 1),
     )
-    for said, (name, right, rows) in zip(answer, wanted, strict=True):
+    for given, (name, right, rows) in zip(answer, wanted, strict=True):
         slips = {
             "that is one for each batch; a batch has many rows": BATCHES,
             "that is a row's first window alone; every window starts from zero here": rows,
@@ -30,7 +30,7 @@ def cold_starts(answer):
             "that is the share": 1 / 50 if rows == 64 else 1 / 10,
             "even the first window starts from somewhere": 0,
         }
-        number(said, right, slips, rtol=1e-9, name=name)
+        number(given, right, slips, rtol=1e-9, name=name)
 
 
 @register("record-price")
@@ -43,11 +43,7 @@ def record_price(answer):
         slips = {
             "it goes back through all windows so far": (T, None, None),
             "the updates are not all as long as the last": (None, n * n * T, None),
-            "the first of n updates goes back through one window, not none": (
-                None,
-                T * n * (n - 1) / 2,
-                None,
-            ),
+            "the first update goes back through one window": (None, T * n * (n - 1) / 2, None),
             "do characters count, or windows?": (n, n * (n + 1) / 2, n),
             "that is one update; all together are asked for": (None, None, T),
         }
@@ -67,14 +63,14 @@ def handed_on(answer):
             return new
 
         wrong = {
-            "the wrong way round: row 1 goes on where row 0 stopped": [moved(p, -1) for p in parts],
-            "the wrong way round, and the last row has nobody": [
+            "reversed: row 1 continues where row 0 stopped": [moved(p, -1) for p in parts],
+            "reversed, and the last row has no predecessor": [
                 np.roll(p, -1, axis=1) for p in parts
             ],
-            "row 0 has nobody before it": [np.roll(p, 1, axis=1) for p in parts],
-            "this turns the units, not the rows": [np.roll(p, 1, axis=2) for p in parts],
+            "row 0 has no predecessor": [np.roll(p, 1, axis=1) for p in parts],
+            "this rolls the units, not the rows": [np.roll(p, 1, axis=2) for p in parts],
             "nothing has moved": parts,
-            "nothing is handed on": [0 * p for p in parts],
+            "no state is passed on": [0 * p for p in parts],
         }
         slips = {name: tuple(both) for name, both in wrong.items()}
         expected = tuple(moved(p, 1) for p in parts)

@@ -65,7 +65,7 @@ def block_bootstrap(answer):
         d = a - b
         padded = np.concatenate([d, np.zeros(block)])
         slips = {
-            "where a block runs over the end, it should go on at the beginning": d[
+            "a block that runs over the end goes on at the start": d[
                 np.minimum(places, N - 1)
             ].mean(axis=(1, 2)),
             "what happens to a block that runs over the end?": padded[places].mean(axis=(1, 2)),
@@ -87,7 +87,7 @@ def repeated(answer):
         earlier = [text.find(piece) < i for i, piece in enumerate(pieces)]
         apart = [piece in text[:i] for i, piece in enumerate(pieces)]
         slips = {
-            "does the first of several count, too?": np.mean(
+            "does the first of several count?": np.mean(
                 [pieces.count(piece) > 1 for piece in pieces]
             ),
             "that is the share that is new": 1 - np.mean(earlier),
@@ -128,10 +128,7 @@ def paired_lead(answer):
             "a lead is positive where the first network is lower": (-mean, None),
             "lower is better: these are the seeds in which it is behind": (None, S - seeds),
             "that is the share of the seeds": (None, seeds / S),
-            "seed s of the one is paired with seed s of the other": (
-                None,
-                (one.mean(axis=0) < other).sum(axis=0),
-            ),
+            "seed s is paired with seed s": (None, (one.mean(axis=0) < other).sum(axis=0)),
         }
         names = ("the mean lead", "the number of seeds")
         compare(call(answer, one, other), (mean, seeds.astype(float)), names, slips)

@@ -13,7 +13,7 @@ from .judging import register
 def two_spaces(answer):
     answer = parts(answer, 3, "three words")
     ways = ("rises", "falls")
-    why = {"rises": "are the characters that come in addition dearer than the average one?"}
+    why = {"rises": "do the added characters cost more than the average one?"}
     choice(answer[0], "falls", ways, why, "the loss per character")
     why = {"rises": "it is the exponential of the loss"}
     choice(answer[1], "falls", ways, why, "the perplexity")
@@ -82,7 +82,7 @@ def fallen_back(tables, context, char, m, size):
     return p, {
         "that is Witten-Bell's own rule, with k": witten_bell,
         "what of the shorter contexts?": only_longest,
-        "it falls back on the even guess, and not on the shorter context": adding,
+        "it falls back on the uniform distribution, not on the shorter context": adding,
     }
 
 
@@ -108,7 +108,7 @@ def split_then_slide(answer):
             if part.ndim != 2 or part.shape[1] != T:
                 raise NotRight(f"windows of the shape (n, {T}) are expected, not {part.shape}")
             if not (np.diff(part, axis=1) == 1).all():
-                raise NotRight("a window is no stretch of the text")
+                raise NotRight("a window is not a stretch of the text")
         if set(rest.ravel()) & set(held_out.ravel()):
             raise NotRight("it leaks: some characters stand on both sides")
         if held_out.size and rest.size and held_out.min() < rest.max():

@@ -13,7 +13,7 @@ def wrong_half(answer):
     """(limit of |h|, limit of |c| after ten characters, an error?, first and second character)."""
     answer = parts(answer, 5, "two numbers and three words")
     slips = {
-        "a tanh comes near to it and is not the limit of itself": np.tanh(1),
+        "that is a value of tanh, and not its limit": np.tanh(1),
         "gates are between 0 and 1; what is multiplied by the gate?": 0.5,
     }
     number(answer[0], 1, slips, name="the limit of h")
@@ -41,11 +41,11 @@ def split_bias(answer):
             return -parts * lr * slope * min(1, limit / length)
 
         slips = {
-            "each of the parts moves, and they are added": step(1, n),
-            "the slope is not shared out: each part has all of it": step(1, 1),
+            "each part moves, and the moves are added": step(1, n),
+            "the gradient is not shared out: each part has all of it": step(1, 1),
             "the parts make the whole gradient longer": step(n, 1),
             "lengths are added as squares": step(n, n**2),
-            "descent goes against the slope": -step(n, n),
+            "descent goes against the gradient": -step(n, n),
         }
         compare(call(answer, slope, rest, n, lr, limit), step(n, n), "the step", slips)
 
@@ -105,7 +105,7 @@ def gate_order(answer):
             slips = {
                 "that goes from PyTorch's order to the other one": there,
                 "nothing has moved": stacked,
-                "single rows are moved, and whole blocks of H should be": np.concatenate(
+                "whole blocks of H should move, not single rows": np.concatenate(
                     [stacked[order.index(gate) :: 4] for gate in "ifgo"]
                 ),
             }

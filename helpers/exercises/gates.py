@@ -21,8 +21,8 @@ def other_texts(answer):
         "are her spaces and letters other characters?",
         "how much of a forget gate did the character alone explain?",
     )
-    for said, name, hint in zip(answer, names, why, strict=True):
-        choice(said, "more than half", options, dict.fromkeys(options, hint), name)
+    for given, name, hint in zip(answer, names, why, strict=True):
+        choice(given, "more than half", options, dict.fromkeys(options, hint), name)
 
 
 @register("kept-and-emptied", wants="value")
@@ -32,7 +32,7 @@ def kept_and_emptied(answer):
     leak, shut = math.log(0.98), math.log(0.01)
     mean = (39 * leak + shut) / 40
     slips = {
-        "the mean of the logarithms is asked for, not the logarithm of the mean": (
+        "take the mean of the logarithms, not the logarithm of the mean": (
             -math.log(2) / math.log((39 * 0.98 + 0.01) / 40)
         ),
         "where is the newline?": -math.log(2) / leak,
@@ -69,11 +69,9 @@ def off_by_one_gate(answer):
         mask[[1, 21, -2]] = False
         slips = {
             "that is the right mean; hers is off by one": values[mask].mean(),
-            "off by one to the other side: her masks know the next character": (
-                values[1:][mask[:-1]].mean()
-            ),
-            "round the end: the last character has no next one": values[np.roll(mask, -1)].mean(),
-            "only the characters of the kind count in the mean": (
+            "off by one in the other direction": values[1:][mask[:-1]].mean(),
+            "the last character has no next one": values[np.roll(mask, -1)].mean(),
+            "only the masked characters count in the mean": (
                 (values[:-1] * mask[1:]).sum() / len(values[:-1])
             ),
         }
@@ -131,12 +129,10 @@ def held_step(answer):
         slips = {
             "no unit is held": held(*inputs, place="no"),
             "the cell is held, and h follows; h itself is to be held": held(*inputs, place="cell"),
-            "the old h is changed; the new one is to be handed on": held(
+            "the old h is changed, not the new one": held(
                 x, late, c, *weights, unit, value, place="no"
             ),
-            "the order of the gates is input, forget, candidate, output": held(
-                *inputs, order="ifog"
-            ),
+            "the gates' order is input, forget, candidate, output": held(*inputs, order="ifog"),
             "the order of the gates: input comes before forget": held(*inputs, order="figo"),
         }
         compare(call(answer, *inputs), right, ("h", "c"), slips)

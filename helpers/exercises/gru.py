@@ -94,9 +94,7 @@ def one_step(answer):
             "is the order looked at?": gru_step(x, h, *weights)[0],
             "here z = 1 keeps the old state": z * n + (1 - z) * h,
             "the reset gate acts after the product": gru_step(x, h, *weights, order, True)[0],
-            "the reset gate acts on the product alone, bias included": self_reset(
-                x, h, *weights, order
-            ),
+            "the reset gate acts on the bias, too": self_reset(x, h, *weights, order),
             "is the candidate a tanh?": (1 - z) * np.arctanh(n) + z * h,
         }
         compare(call(answer, x, h, *weights, order), right, "the new state", slips)
@@ -122,7 +120,7 @@ def half_lives(answer):
             "the mean of log z is not the log of the mean": -math.log(2) / np.log(z.mean(axis=0)),
             "it is log 2 that the mean is compared with": -1 / mean_log,
             "the logarithms are averaged, not added": -math.log(2) / np.log(z).sum(axis=0),
-            "the mean goes over time, one number a unit": -math.log(2) / np.log(z).mean(),
+            "the mean is over time, one number per unit": -math.log(2) / np.log(z).mean(),
         }
         compare(call(answer, z), -math.log(2) / mean_log, "the half-lives", slips)
 

@@ -16,21 +16,21 @@ def next_doublings(answer):
     """(loss of order 6 after 304,578 characters, after 1,003,854), by a ruler on the figure."""
     answer = parts(answer, 2, "two numbers")
     fall = LOSSES[0] - LOSSES[1]
-    for said, amount in zip(answer, (304_578, 1_003_854), strict=True):
+    for given, amount in zip(answer, (304_578, 1_003_854), strict=True):
         doublings = math.log2(amount / AMOUNTS[1])
         slips = {
             "a doubling is a step to the right; this takes every character for one": (
                 LOSSES[1] - fall * (amount - AMOUNTS[1]) / (AMOUNTS[1] - AMOUNTS[0])
             ),
-            "the line is steeper at its beginning; lay the ruler on its end": (
+            "the line is steeper at first: use its end": (
                 LOSSES[1] - (2.313 - LOSSES[1]) / 5 * doublings
             ),
-            "the next doubling cannot be had for nothing": LOSSES[1],
+            "the next doubling lowers the loss as well": LOSSES[1],
             "how many doublings are there from the last point?": LOSSES[1] - fall,
         }
         right = LOSSES[1] - fall * doublings
         slips = {slip: wrong for slip, wrong in slips.items() if abs(wrong - right) > 0.03}
-        number(said, right, slips, rtol=0.015, name=f"after {amount:,} characters")
+        number(given, right, slips, rtol=0.015, name=f"after {amount:,} characters")
 
 
 @register("runs-needed")
@@ -43,9 +43,7 @@ def runs_needed(answer):
         )
         share = 0.2 + 0.3 * share if share < 0.5 else 0.9 + 0.1 * (share - 0.5)
         slips = {
-            "that is until the rest is known: it is the missing share that shrinks": (
-                math.log(share) / math.log(1 - 1 / R)
-            ),
+            "it is the missing share that shrinks": math.log(share) / math.log(1 - 1 / R),
             "that would be so if no run came twice": R * share,
             "a natural logarithm": -R * math.log2(1 - share),
         }
@@ -60,9 +58,7 @@ def one_more_run(answer):
         p = np.random.default_rng().dirichlet(np.ones(m % 5 + 6))
         missed = (1 - p) ** m
         slips = {
-            "a frequent run is worth more: it counts once for being read and once for coming": (
-                p * missed
-            ).sum(),
+            "a frequent run counts twice: for being read and for occurring": (p * missed).sum(),
             "that is the share that is missing": missed.sum(),
             "that is the share that is known, not what is added": (p * (1 - missed)).sum(),
             "after m runs, not after m + 1": (p**2 * (1 - p) ** (m + 1)).sum(),
@@ -82,9 +78,7 @@ def mixture_loss(answer):
 
         slips = {
             "the share is the first model's": of(log_q, log_p),
-            "the losses are mixed, and it should be the probabilities": (
-                -(share * log_p + (1 - share) * log_q).mean()
-            ),
+            "mix probabilities, not losses": -(share * log_p + (1 - share) * log_q).mean(),
             "the mean of the logarithms, not the logarithm of the mean": (
                 -np.log((share * np.exp(log_p) + (1 - share) * np.exp(log_q)).mean())
             ),
@@ -100,18 +94,18 @@ def four_leaks(answer):
     answer = parts(answer, 4, "four words")
     options = ("other units", "a peek", "overlap", "training loss")
     why = {
-        "A": "what is the loss of an even guess among 65 characters, in nats?",
+        "A": "what is the loss of the uniform distribution over 65 characters, in nats?",
         "B": "what can a model know while it is scored and not while it writes?",
         "C": "whose speeches does it recite?",
         "D": "has the model met these windows?",
     }
-    for said, (case, reason), right in zip(answer, why.items(), options, strict=True):
-        choice(said, right, options, dict.fromkeys(options, reason), name=case)
+    for given, (case, reason), right in zip(answer, why.items(), options, strict=True):
+        choice(given, right, options, dict.fromkeys(options, reason), name=case)
 
 
 @register("stopped-at")
 def patience(answer):
-    """stopped(losses (n,), patience) -> look at which training stops, look that is kept."""
+    """stopped(losses (n,), patience) -> evaluation that stops training, evaluation kept."""
     # The last one falls to the end, and one rises at once.
     turning = [5.0, 4, 3, 3.5, 2.9, 3.1, 3.0, 2.8, 3, 3.1, 3.2, 3.3, 2.0, 1.9]
     for losses in (turning, [1.0, 2, 3, 4, 5, 6], [6.0, 5, 4, 3, 2, 1]):
@@ -119,23 +113,17 @@ def patience(answer):
         for limit in (1, 2, 4):
             right = halted(losses, limit)
             slips = {
-                "the look that is kept may not lie after the one that stops": (
-                    None,
-                    int(losses.argmin()),
-                ),
+                "nothing after the stop can be kept": (None, int(losses.argmin())),
                 "the weights of the lowest loss are kept, not the last ones": (None, right[0]),
-                "it stops one look too late: has the last one without a gain been counted?": (
-                    halted(losses, limit + 1)[0],
-                    None,
-                ),
+                "it stops one evaluation too late": (halted(losses, limit + 1)[0], None),
                 "a single rise is not the end": (halted(losses, 1)[0], None),
-                "what counts is the lowest loss so far, not the one before": (
+                "compare with the lowest loss so far, not the last": (
                     by_rises(losses, limit),
                     None,
                 ),
             }
             got = parts(call(answer, losses, limit), 2, "two places: where it stops, what is kept")
-            names = "the look at which it stops", "the look that is kept"
+            names = "the evaluation at which it stops", "the evaluation that is kept"
             compare(got, right, names, slips, rtol=1e-9)
 
 
@@ -149,7 +137,7 @@ def halted(losses, limit):
 
 
 def by_rises(losses, limit):
-    """The look at which the loss has risen so many times in a row."""
+    """The evaluation at which the loss has risen so many times in a row."""
     rises = 0
     for k in range(1, len(losses)):
         rises = rises + 1 if losses[k] > losses[k - 1] else 0

@@ -87,17 +87,11 @@ def rnn_backward(answer):
         turned = sweep(*given, back=lambda delta, W=W_hh: delta @ W.T)
         alone = sweep(*given, back=lambda delta: 0 * delta)
         slips = {
-            "the slope of tanh is missing": sweep(*given, slope=False),
-            "the way back goes through the matrix the wrong way round": turned,
+            "the derivative of tanh is missing": sweep(*given, slope=False),
+            "the recurrent matrix is transposed on the way back": turned,
             "nothing comes back from the later steps": alone,
-            "that is the last step alone: the sum over steps is missing": sweep(
-                *given, only_last=True
-            ),
-            "it is the state before the step that stands at its input": (
-                None,
-                sweep(*given, before=states)[1],
-                None,
-            ),
+            "that is the last step alone: sum over all steps": sweep(*given, only_last=True),
+            "W_hh acts on the state before the step": (None, sweep(*given, before=states)[1], None),
         }
         names = ("the gradient of W_xh", "the gradient of W_hh", "the gradient of b_h")
         compare(call(answer, *given), right, names, slips)

@@ -12,7 +12,7 @@ from .judging import register
 
 @register("tank-counts", wants="value")
 def tank_counts(answer):
-    """(c after nine letters, h after three, largest n with h told apart from that at n + 1)."""
+    """(c after nine letters, h after three, largest n whose h differs from that at n + 1)."""
     cell, hidden, last = parts(answer, 3, "c, h and n")
     slips = {"each letter adds i * g = 1, and nothing squeezes c": math.tanh(9)}
     number(cell, 9, slips | {"is it kept at a letter?": 1}, name="c after nine letters")
@@ -24,7 +24,7 @@ def tank_counts(answer):
     if last > 8:
         raise NotRight("n is too large: tanh is 1 to three decimals long before")
     if last != right:
-        raise NotRight("n is not that: write down h to three decimals, one line a letter")
+        raise NotRight("n is not that: write down h to three decimals, one line per letter")
 
 
 @register("line-counter")
@@ -60,7 +60,7 @@ def counting_slip(broken, count, t, c, old, f, g):
     if g < 0:
         return "the candidate has the wrong sign: c counts downwards"
     if math.isclose(c - old, math.tanh(0.01) / 2, rel_tol=0.02):
-        return "a character adds half of what it should: how far is the input gate open?"
+        return "a character adds half of what it should: how open is the input gate?"
     return (
         f"after {count} characters c is off by {c - count / 100:.2g} "
         "(it should grow by a hundredth with each)"
@@ -75,12 +75,12 @@ def slopes_back(answer):
         f, h, w = sigmoid(normal(T)), np.tanh(normal(T)), 1.5
         right = np.prod(f), np.prod(w * (1 - h**2))
         slips = {
-            "the steps' slopes are multiplied, not added": (f.sum(), (w * (1 - h**2)).sum()),
-            "that is the last step's slope alone": (f[-1], w * (1 - h[-1] ** 2)),
+            "the derivatives are multiplied, not added": (f.sum(), (w * (1 - h**2)).sum()),
+            "that is the last step's derivative alone": (f[-1], w * (1 - h[-1] ** 2)),
             "the weight acts at every step": (None, w * np.prod(1 - h**2)),
             "does the weight take part?": (None, np.prod(1 - h**2)),
-            "does the slope of tanh take part?": (None, w**T),
-            "the slope of tanh is one less its square": (None, np.prod(w * (1 - h))),
+            "does the derivative of tanh take part?": (None, w**T),
+            "the derivative of tanh is 1 - tanh squared": (None, np.prod(w * (1 - h))),
         }
         names = ("dc_T/dc_0", "dh_T/dh_0")
         compare(call(answer, f, w, h), right, names, slips)

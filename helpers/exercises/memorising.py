@@ -18,8 +18,8 @@ def own_scene(answer):
         "lower": "what stands before and after the piece, in the rest?",
         "about the same": "what have neighbouring pages in common that other scenes do not have?",
     }
-    for n, said in zip((8, 12), answer, strict=True):
-        choice(said, "higher", options, why, f"at {n} characters")
+    for n, given in zip((8, 12), answer, strict=True):
+        choice(given, "higher", options, why, f"at {n} characters")
 
 
 @register("chance-matches")
@@ -33,11 +33,9 @@ def chance_matches(answer):
         same = (p * p).sum()
         slips = {
             "the probability is for one place; how many are there?": same**n,
-            "two characters are equal more often than one even guess is right": N * V**-n,
-            "any character may be the one that both have, not only the commonest": N * p.max() ** n,
-            "each character is drawn twice, once by the writer and once by the source": (
-                N * math.exp((p * np.log(p)).sum() * n)
-            ),
+            "characters are not uniformly distributed": N * V**-n,
+            "any character may match, not only the commonest": N * p.max() ** n,
+            "that is the entropy; two draws must agree": N * math.exp((p * np.log(p)).sum() * n),
             "all n have to match, one after the other": N * n * same,
             "is it the square of a sum?": N * p.sum() ** (2 * n),
         }
@@ -107,10 +105,10 @@ def at_most_seen(answer):
             "a stretch begins at each place, not only where the last one has ended": tiles.mean(),
             "a text of N characters has N - length + 1 stretches": whole.sum() / len(text),
             "a share is asked for, not a number": whole.sum(),
-            "a line break anywhere in the stretch spoils it, not only at its beginning": np.mean(
+            "a line break anywhere in the stretch counts": np.mean(
                 [piece[0] != "\n" for piece in cut]
             ),
-            "spaces are no matter": np.mean([not set(" \n") & set(piece) for piece in cut]),
+            "spaces are allowed": np.mean([not set(" \n") & set(piece) for piece in cut]),
         }
         compare(call(answer, text, length), whole.mean(), "the share", slips)
 
@@ -134,7 +132,7 @@ def first_above(answer):
             "the first epoch of all": int(epochs[0]),
         }
         if got is None:
-            raise NotRight("there is an epoch above the mark, and it gives back None")
+            raise NotRight("there is an epoch above the mark, and it returns None")
         number(got, int(epochs[where]), slips, name="the epoch")
     if call(answer, np.array([10, 20]), np.array([0.1, 0.2]), 0.3) is not None:
         raise NotRight("where no value is above the mark, None is asked for")

@@ -63,7 +63,7 @@ def layer_norm_back(answer):
             "is it divided by s?": d_n - mean - along,
             "sums where means should be": (d_n - H * mean - H * along) / s,
         }
-        compare(call(answer, d_n, n, s), (d_n - mean - along) / s, "the slope in a", slips)
+        compare(call(answer, d_n, n, s), (d_n - mean - along) / s, "the gradient of a", slips)
 
 
 @register("slope-along")
@@ -83,7 +83,9 @@ def slope_along(answer):
             "is it divided by the size of the step?": at[0.1] - at[-0.1],
             "all arrays are moved at once": (cubes(first) - cubes(last)) / 0.2,
         }
-        number(call(answer, cubes, w, v, 0.1), right, slips, rtol=3e-5, name="the slope along v")
+        number(
+            call(answer, cubes, w, v, 0.1), right, slips, rtol=3e-5, name="the derivative along v"
+        )
 
 
 def cubes(w):
@@ -136,12 +138,18 @@ def mended_back(answer):
             return d_sums, d_sums @ W, d_c
 
         slips = {
-            "how does h tell c anything?": back(d_c),
-            "what the step after has told c is lost": back(d_h * o * (1 - tanh_c**2)),
-            "h = o tanh(c): where is the slope of tanh?": back(d_c + d_h * o),
+            "how does the gradient of h reach c?": back(d_c),
+            "the gradient that comes to c from the next step is lost": back(
+                d_h * o * (1 - tanh_c**2)
+            ),
+            "h = o tanh(c): where is the derivative of tanh?": back(d_c + d_h * o),
             "h = o tanh(c): where is o?": back(d_c + d_h * (1 - tanh_c**2)),
         }
-        names = ("the slope in the sums", "the slope in the old h", "the slope in the old c")
+        names = (
+            "the gradient of the sums",
+            "the gradient of the old h",
+            "the gradient of the old c",
+        )
         right = back(d_c + d_h * o * (1 - tanh_c**2))
         compare(call(answer, d_h, d_c, note, W), right, names, slips)
 

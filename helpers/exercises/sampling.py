@@ -22,7 +22,7 @@ def sampling_settings(answer):
     for name, word, expected in zip("abcd", words, right, strict=True):
         choice(word, expected, ("greedy", "draws"), why, f"({name})")
     slips = {
-        "so many characters are left; their entropy is asked for": 5,
+        "that is the number of characters left, not the entropy": 5,
         "with top-k, not all characters take part": np.log(61),
         "that is the limit at temperature 0": 0,
     }
@@ -44,19 +44,17 @@ def entropy_slope(answer):
         variance = (p * (logits - p @ logits) ** 2).sum()
         of_model = (own * (logits - own @ logits) ** 2).sum()
         slips = {
-            "with respect to which variable? That is another power of the temperature": (
-                variance / temperature**2
-            ),
+            "that is another power of the temperature": variance / temperature**2,
             "the power of the temperature is missing": variance,
             "one power of the temperature is missing": variance / temperature,
             "the variance should be taken with the probabilities": logits.var() / temperature**3,
-            "the probabilities should be those at the temperature": of_model / temperature**3,
-            "that is the slope against 1/temperature": -variance / temperature,
-            "is that the mean of the squares, rather than the variance?": (
-                (p @ logits**2) / temperature**3
-            ),
+            "use the probabilities at that temperature": of_model / temperature**3,
+            "that is the derivative by 1/temperature": -variance / temperature,
+            "that is the mean of the squares, not the variance": (p @ logits**2) / temperature**3,
         }
-        compare(call(answer, logits, temperature), variance / temperature**3, "the slope", slips)
+        compare(
+            call(answer, logits, temperature), variance / temperature**3, "the derivative", slips
+        )
 
 
 def cut_then_heat(logits, temperature, *cuts):
@@ -75,7 +73,7 @@ def cut_first(answer):
                 "the temperature comes first here": next_distribution(logits, temperature, *cuts),
                 "where is the temperature?": next_distribution(logits, 1, *cuts),
                 "where are the cuts?": at_temperature(logits, temperature),
-                "the wrong way round: this cools where it should heat": cut_then_heat(
+                "reversed: this cools where it should heat": cut_then_heat(
                     logits, 1 / temperature, *cuts
                 ),
             }
@@ -113,8 +111,8 @@ def three_writers(answer):
         "b": "what are the shape of `p` and the numbers in `p.sum(axis=0)`?",
         "c": "follow `state`: what does the model know of the prompt at its second character?",
     }
-    for name, said, right in zip(names, answer, "bca", strict=True):
-        choice(said, right, ("a", "b", "c"), why, name)
+    for name, given, right in zip(names, answer, "bca", strict=True):
+        choice(given, right, ("a", "b", "c"), why, name)
 
 
 def written(model, ids, uniforms, slip=None):
@@ -168,10 +166,8 @@ def expected_stay(answer):
             "what if the first round is survived?": through.sum(),
             "whole rounds alone are counted": n * through[-1] / (1 - through[-1]),
             "rounds are counted, and characters are asked for": through[-1] / (1 - through[-1]),
-            "the probabilities of a round differ: their mean will not do": (
-                p.mean() / (1 - p.mean())
-            ),
-            "does it count the character that falls out, too?": (
+            "the probabilities differ: their mean will not do": p.mean() / (1 - p.mean()),
+            "the character that leaves the loop is not counted": (
                 through.sum() / (1 - through[-1]) + 1
             ),
         }

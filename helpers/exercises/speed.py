@@ -61,9 +61,7 @@ def own_times(answer):
         calls = random_calls(size)
         slips = {
             "the time of what it called counts for those, not for it": charged(calls, 0),
-            "only what it called itself is taken off, and not what those called again": charged(
-                calls, 99
-            ),
+            "subtract only its own calls, not what those called in turn": charged(calls, 99),
             "a function may be called more than once: add up": charged(calls, 1, add=False),
         }
         got = call(answer, calls)
@@ -131,18 +129,16 @@ def lean_way_back(answer):
         notes = [tuple(np.tanh(normal(6, rows, width))) for _ in range(steps)]
         right = gone_back(weight, d_hs, notes)
         slips = {
-            "the product that is left out is the first one, and the last is the one": gone_back(
+            "the first product is left out, and not the last": gone_back(
                 weight, d_hs, notes, skipped=steps - 1
             ),
-            "only the last step's slopes are handed on": gone_back(weight, d_hs, notes, True),
+            "only the last step's gradients are passed on": gone_back(weight, d_hs, notes, True),
         }
         Counted.products = 0
         given = {"recurrent.weight_hh_l0": weight.view(Counted)}
-        compare(call(answer[0], given, d_hs, notes), right, "the slopes", slips)
+        compare(call(answer[0], given, d_hs, notes), right, "the gradients", slips)
         if Counted.products != steps - 1:
-            raise NotRight(
-                f"the slopes are right; with {steps} steps there are {Counted.products} products"
-            )
+            raise NotRight(f"right, but with {Counted.products} products for {steps} steps")
     each = H * 4 * H / LSTM
     slips = {
         "the way back is not all of an update": each / T,
@@ -191,13 +187,13 @@ def timed_in_turn(answer):
         ratios = counted[:, 0] / counted[:, 1]
         slips = {
             "that is the mean, which one disturbed run can move": ratios.mean(),
-            "the median of the ratios, not the ratio of two medians: a pair belongs together": (
+            "take the median of the ratios, not the ratio of two medians": (
                 np.divide(*np.median(counted, axis=0))
             ),
-            "that is the ratio of the shortest times, which need not be from one moment": (
+            "that is the ratio of the shortest times, not of a pair": (
                 np.divide(*counted.min(axis=0))
             ),
-            "that is the other way round: how many times as fast is ours?": np.median(1 / ratios),
+            "inverted: how many times as fast is ours?": np.median(1 / ratios),
             "the first pair is not to be counted": np.median(spent[:, 0] / spent[:, 1]),
         }
         compare(got, np.median(ratios), "the ratio", slips)
@@ -231,6 +227,6 @@ def remedies(answer):
         "the compiler": "when is it paid, and how often?",
         "the other processor": "can anything done on one machine speak for another?",
     }
-    for said, (cause, right) in zip(answer, causes.items(), strict=True):
+    for given, (cause, right) in zip(answer, causes.items(), strict=True):
         reasons = {option: why[cause] for option in options}
-        choice(said, right, options, reasons, name=cause)
+        choice(given, right, options, reasons, name=cause)

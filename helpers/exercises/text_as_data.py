@@ -4,17 +4,7 @@ import unicodedata
 
 import numpy as np
 
-from .answers import (
-    NotRight,
-    as_array,
-    call,
-    compare,
-    kind_of,
-    number,
-    parts,
-    same_text,
-    truth,
-)
+from .answers import NotRight, as_array, call, compare, kind_of, number, parts, same_text, truth
 from .inputs import random_sizes
 from .judging import register
 
@@ -45,7 +35,7 @@ def mississippi(answer):
 @register("mississippi-windows", wants="value")
 def mississippi_windows(answer):
     reads, says, sliding = parts(answer, 3, "two lists of windows and a number")
-    for got, first, name in ((reads, 0, "what is read"), (says, 1, "what should be said")):
+    for got, first, name in ((reads, 0, "what is read"), (says, 1, "what should be predicted")):
         right = ["mississippi"[i + first : i + first + 3] for i in (0, 3, 6)]
         if not isinstance(got, (tuple, list)):
             raise NotRight(f"{name} should be a list of windows, and it is {kind_of(got)}")
@@ -112,9 +102,7 @@ def stand_in(answer):
             raise NotRight("two known characters share an id")
         other = as_array(call(vocabulary.encode, unknown), "what encode returns")
         if other.shape != (len(unknown),):
-            raise NotRight(
-                "encode has to give one id for each unknown character too: none is left out"
-            )
+            raise NotRight("encode has to give one id for each unknown character too")
         other = other.tolist()
         if len(set(other)) != 1:
             raise NotRight("unknown characters have different ids")

@@ -47,18 +47,14 @@ def louder(answer):
             only[:, which] = right[:, which]
             wrong_row[which % N] *= factor
             slips = {
-                "the rows do not add up to 1 any more": raised,
-                "the others have to give way, all by the same factor": only,
+                "the rows no longer sum to 1": raised,
+                "the others should shrink, all by the same factor": only,
                 "each position has a sum of its own": raised / raised.sum(),
-                "each position has a sum of its own, over its characters": (
-                    raised / raised.sum(axis=0)
-                ),
-                "a character is a column, a position is a row": (
+                "each position sums to 1 over its characters": raised / raised.sum(axis=0),
+                "a character is a column, not a row": (
                     wrong_row / wrong_row.sum(axis=1, keepdims=True)
                 ),
-                "it is the probability that is multiplied, not its logarithm": powered(
-                    p, which, factor
-                ),
+                "multiply the probability, not its logarithm": powered(p, which, factor),
             }
             compare(call(answer, p, which, factor), right, "the probabilities", slips)
 
@@ -80,21 +76,15 @@ def end_and_which(answer):
         rng.shuffle(ends)
         came[:2] = np.flatnonzero(ends)[0], np.flatnonzero(~ends)[0]
         of_end, ended, of_it = p[:, ends].sum(axis=1), ends[came], p[np.arange(N), came]
-        said = np.where(ended, of_end, 1 - of_end)
-        right = -np.log(said), -np.log(of_it / said)
+        p_first = np.where(ended, of_end, 1 - of_end)
+        right = -np.log(p_first), -np.log(of_it / p_first)
         names = "the loss of the first question", "the loss of the second"
         slips = {
             "it counts what came: an end here, no end there": (-np.log(of_end), None),
-            "an end and no end are exchanged": (-np.log(1 - said), None),
-            "that is the whole loss: given the first answer, less is open": (
-                None,
-                -np.log(of_it),
-            ),
-            "where the word ends, it matters which sign comes": (
-                None,
-                np.where(ended, 0, right[1]),
-            ),
-            "divided by the other group's probability": (None, -np.log(of_it / (1 - said))),
+            "end and no end are swapped": (-np.log(1 - p_first), None),
+            "that is the whole loss: given the first answer, less is open": (None, -np.log(of_it)),
+            "at an end it matters which sign comes": (None, np.where(ended, 0, right[1])),
+            "divided by the other group's probability": (None, -np.log(of_it / (1 - p_first))),
             "these are in another order: first the end, then which": (right[1], right[0]),
         }
         compare(call(answer, p, ends, came), right, names, slips)
@@ -125,9 +115,7 @@ def best_weight(answer):
             "one half is not always best": 0.5,
             "that is the share of characters at which the first is better": (p > q).mean(),
             "that is the highest loss, and the lowest is asked for": float(grid[loss.argmax()]),
-            "that has the highest mean probability, not the lowest mean loss": float(
-                p.mean() > q.mean()
-            ),
+            "that maximises the mean probability instead": float(p.mean() > q.mean()),
         }
         for slip, wrong in slips.items():
             if abs(w - wrong) < 0.015:

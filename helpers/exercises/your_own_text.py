@@ -43,7 +43,7 @@ def largest_hidden(answer):
 
 
 def kept_by(losses, patience, equal=False, forget=True):
-    """The lowest loss before ``patience`` looks without a gain; or with a mistake."""
+    """The lowest loss before ``patience`` evaluations without a gain; or with a mistake."""
     lowest, waiting = math.inf, 0
     for loss in losses:
         if loss < lowest or (equal and loss == lowest):
@@ -61,16 +61,12 @@ def patience(answer):
     for limit, losses in wiggling_curves():
         right = kept_by(losses, limit)
         slips = {
-            "that is one look more than the patience": kept_by(losses, limit + 1),
-            "that is one look less than the patience": kept_by(losses, limit - 1),
-            "the waiting begins anew with each new lowest loss": kept_by(
-                losses, limit, forget=False
-            ),
+            "that is one evaluation more than the patience": kept_by(losses, limit + 1),
+            "that is one evaluation less than the patience": kept_by(losses, limit - 1),
+            "each new lowest loss resets the count": kept_by(losses, limit, forget=False),
             "an equal loss is no gain": kept_by(losses, limit, equal=True),
             "the lowest of all comes after the loop has stopped": losses.min(),
-            "a loss is worse when it is above the lowest, not above the one before": by_neighbour(
-                losses, limit
-            ),
+            "compare with the lowest loss, not with the last": by_neighbour(losses, limit),
             "that is the last loss, and the lowest is kept": last_before_stop(losses, limit),
         }
         compare(call(answer, losses, limit), right, "the loss that is kept", slips, rtol=1e-6)
@@ -94,7 +90,7 @@ def wiggling_curves():
 
 
 def by_neighbour(losses, limit):
-    """Waiting counted by rises from one look to the next."""
+    """Waiting counted by rises from one evaluation to the next."""
     waiting = 0
     for i in range(1, len(losses)):
         waiting = 0 if losses[i] < losses[i - 1] else waiting + 1
@@ -104,7 +100,7 @@ def by_neighbour(losses, limit):
 
 
 def last_before_stop(losses, limit):
-    """The loss of the look at which the loop stops."""
+    """The loss of the evaluation at which the loop stops."""
     lowest, waiting = math.inf, 0
     for loss in losses:
         lowest, waiting = (loss, 0) if loss < lowest else (lowest, waiting + 1)
@@ -134,18 +130,12 @@ def good_enough(answer):
         right = first_within(losses, np.ptp(losses[:, best]))
         slips = {
             "that is the lowest mean; a smaller one may be good enough": best,
-            "the spread is that of the best size, not the largest of all": first_within(
-                losses, np.ptp(losses, axis=0).max()
-            ),
-            "the spread goes from the smallest to the largest of the seeds": first_within(
-                losses, losses[:, best].std()
-            ),
-            "rows are seeds, and columns are sizes": first_within(
+            "take the best size's spread": first_within(losses, np.ptp(losses, axis=0).max()),
+            "the spread is the range over the seeds": first_within(losses, losses[:, best].std()),
+            "rows are seeds, columns are sizes": first_within(
                 losses.T, np.ptp(losses.T[:, losses.mean(axis=1).argmin()])
             ),
-            "the mean comes first: the lowest single loss is luck": int(
-                losses.min(axis=0).argmin()
-            ),
+            "take the mean first: the lowest single loss is luck": int(losses.min(axis=0).argmin()),
             "of those that are good enough, the smallest": int(
                 np.flatnonzero(mean <= mean.min() + np.ptp(losses[:, best]))[-1]
             ),
@@ -170,14 +160,14 @@ def once_each(answer):
         right = "\n\n".join(kept)
         got = call(answer, text)
         if not isinstance(got, str):
-            raise NotRight("the mended text is a text")
+            raise NotRight("the mended text should be a text")
         if got == right:
             continue
         parts = got.split("\n\n")
         if got == text:
             raise NotRight("nothing has been dropped")
         if got.strip() == right:
-            raise NotRight("nothing is to be added at the ends")
+            raise NotRight("nothing should be added at the ends")
         last = list(dict.fromkeys(pool[i] for i in reversed(order)))[::-1]
         if parts == last:
             raise NotRight("of each paragraph the first one is to be kept, not the last")
@@ -188,7 +178,7 @@ def once_each(answer):
             raise NotRight("a paragraph that comes twice is to be kept once")
         if "\n\n" not in got:
             raise NotRight("the empty lines between the paragraphs are gone")
-        raise NotRight("what is left are not the paragraphs, each once")
+        raise NotRight("the result is not the paragraphs, each once")
 
 
 @register("sums", wants="value")
@@ -210,6 +200,6 @@ def sums(answer):
         "the first digit of a number from 10 to 99 is never 0": math.log(10),
         "a number from 10 to 99 has two digits, and the mean is over digits": math.log(90),
         "only the first digit is one of nine": math.log(9),
-        "an even guess over the whole alphabet is not the best one can do": math.log(13),
+        "the uniform distribution over the whole alphabet is not the best possible": math.log(13),
     }
     number(floor, math.log(90) / 2, slips, name="the lowest loss")

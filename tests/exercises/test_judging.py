@@ -13,14 +13,7 @@ import torch
 from helpers.exercises import answers as checks
 from helpers.exercises import judging
 from helpers.exercises.answers import NotRight
-from helpers.exercises.judging import (
-    CORRECT,
-    NOT_ATTEMPTED,
-    NOT_RIGHT,
-    all_checks,
-    check,
-    judged,
-)
+from helpers.exercises.judging import CORRECT, NOT_ATTEMPTED, NOT_RIGHT, all_checks, check, judged
 from tests.exercises.cases import all_cases, all_exercises
 from tools.notebooks.stubs import CALL
 

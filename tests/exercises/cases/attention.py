@@ -64,7 +64,7 @@ CASES = [
         "three-positions",
         other=[np.array([12.0, 4, 3]), (12, 6, 4.6667), torch.tensor(2)],
         wrong={
-            "no mask": (((3, 3, 3), (12, 6, 14 / 3), 2), "after it"),
+            "no mask": (((3, 3, 3), (12, 6, 14 / 3), 2), "later position"),
             "not scaled": (((12, 12 / 5, 30 / 14), (12, 6, 14 / 3), 2), "root of d"),
             "no sum": (((12, 12, 18), (12, 6, 14 / 3), 2), "sum to 1"),
             "nothing at 0": (((12, 4, 3), (0, 0, 0), 2), "times 0"),
@@ -87,7 +87,7 @@ CASES = [
         wrong={
             "breaks": (plain(), "which maximum"),
             "one more": (plain(1), "one more"),
-            "the other side": (plain(flip=True), "other side"),
+            "the other side": (plain(flip=True), "rows are queries"),
             "after softmax": (plain(keep=True), "no longer sum"),
             "no mask": (lambda scores: scores.softmax(dim=-1) + 0 * torch.ones(1), "future"),
         },
@@ -96,7 +96,7 @@ CASES = [
         "turned",
         other=[turn_with(), 44.0],
         wrong={
-            "the other way": ((turn_with(-1), 44), "other way"),
+            "the other way": ((turn_with(-1), 44), "other direction"),
             "from 1 on": ((turn_with(first=1), 44), "from 0"),
             "neighbours": ((turn_with(neighbours=True), 44), "neighbours"),
             "one turn": ((turn_with(), 6), "one turn"),
@@ -118,12 +118,12 @@ CASES = [
         "shuffled-beyond",
         other=row_by_row,
         wrong={
-            "one order": (one_order, "same way"),
+            "one order": (one_order, "shuffled alike"),
             "the first stay": (
                 lambda w, k, rng: np.fliplr(row_by_row(np.fliplr(w), k, rng)),
                 "first k",
             ),
-            "with repetition": (repeated, "repetition"),
+            "with repetition": (repeated, "replacement"),
             "all rows together": (
                 lambda w, k, rng: np.concatenate(
                     [rng.permutation(w[:, :-k].reshape(-1)).reshape(len(w), -1), w[:, -k:]], axis=1

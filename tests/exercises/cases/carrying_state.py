@@ -49,7 +49,10 @@ CASES = [
         wrong={
             "each through one": (lambda n, T: (T, n * T, n * T), "so far"),
             "all as the last": (lambda n, T: (n * T, n * n * T, n * T), "not all as long"),
-            "from none": (lambda n, T: (n * T, T * n * (n - 1) / 2, n * T), "not none"),
+            "from none": (
+                lambda n, T: (n * T, T * n * (n - 1) / 2, n * T),
+                "first update goes back",
+            ),
             "windows": (lambda n, T: (n, n * (n + 1) / 2, n), "characters count"),
         },
     ),
@@ -57,8 +60,8 @@ CASES = [
         "handed-on",
         other=by_rows,
         wrong={
-            "backwards": (rolled(-1, first=False), "wrong way"),
-            "round the corner": (rolled(first=False), "nobody"),
+            "backwards": (rolled(-1, first=False), "reversed"),
+            "round the corner": (rolled(first=False), "no predecessor"),
             "units": (rolled(dim=2, first=False), "units"),
             "as it is": (lambda state: state, "nothing has moved"),
             "not detached": (rolled(cut=False), "detached"),
@@ -70,10 +73,7 @@ CASES = [
         other=([np.int64(0), 64.0], each_row),
         wrong={
             "window 1": (((0, 1), each_row), "the next row"),
-            "first row alone": (
-                ((0, 64), lambda o: bool((np.diff(o[:, 0]) == 1).all())),
-                "passes",
-            ),
+            "first row alone": (((0, 64), lambda o: bool((np.diff(o[:, 0]) == 1).all())), "passes"),
             "along the batch": (
                 ((0, 64), lambda o: bool((np.diff(o, axis=1) == 1).all())),
                 "refused",

@@ -53,10 +53,7 @@ CASES = [
             "the other way": (lambda *i: one_text_at_a_time(*i, sign=-1), "sign"),
             "unpaired": (lambda *i: one_text_at_a_time(*i, same=False), "same places"),
             "starts alone": (lambda a, b, s, n: (a - b)[s].mean(1), "first character"),
-            "sums": (
-                lambda a, b, s, n: n * one_text_at_a_time(a, b, s, n),
-                "a sum for a mean",
-            ),
+            "sums": (lambda a, b, s, n: n * one_text_at_a_time(a, b, s, n), "a sum for a mean"),
         },
     ),
     Case(

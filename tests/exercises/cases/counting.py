@@ -58,7 +58,7 @@ CASES = [
         "two-spaces",
         other=["Falls", "falls ", "rises"],
         wrong={
-            "loss": (("rises", "falls", "rises"), "loss per character: are the characters"),
+            "loss": (("rises", "falls", "rises"), "loss per character: do the added"),
             "perplexity": (("falls", "rises", "rises"), "exponential"),
             "total": (("falls", "falls", "falls"), "the total: is there"),
             "another word": (("down", "down", "up"), "one of"),
@@ -133,7 +133,7 @@ CASES = [
                 ),
                 "too few",
             ),
-            "first tenth": (lambda ids, T: by_lists(ids[::-1].copy(), T), "no stretch"),
+            "first tenth": (lambda ids, T: by_lists(ids[::-1].copy(), T), "not a stretch"),
             "one table": (lambda ids, T: slides(ids, T), "two tables"),
         },
     ),

@@ -79,10 +79,10 @@ CASES = [
         "split-bias",
         other=step_by_sgd,
         wrong={
-            "one part": (step(moving=False), "each of the parts moves"),
+            "one part": (step(moving=False), "each part moves"),
             "not counted": (step(counted=False), "longer"),
             "lengths": (step(squares=False), "as squares"),
-            "uphill": (step(sign=1), "against the slope"),
+            "uphill": (step(sign=1), "against the gradient"),
         },
     ),
     Case(

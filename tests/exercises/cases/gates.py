@@ -93,10 +93,10 @@ CASES = [
         wrong={
             "takes her word": (("first letter", her_mean), "what is her mask"),
             "the right mean": (("space", lambda v, m: v[m].mean()), "hers is off by one"),
-            "the other side": (("space", lambda v, m: v[1:][m[:-1]].mean()), "other side"),
+            "the other side": (("space", lambda v, m: v[1:][m[:-1]].mean()), "other direction"),
             "round the end": (
                 ("space", lambda v, m: v[np.roll(np.asarray(m), -1)].mean()),
-                "round the end",
+                "has no next one",
             ),
         },
     ),

@@ -51,9 +51,9 @@ CASES = [
         other=(torch.tensor(1.61), 1.455),
         wrong={
             "each character": ((1.516, 0.671), "step to the right"),
-            "all the way": ((1.577, 1.366), "ruler on its end"),
+            "all the way": ((1.577, 1.366), "use its end"),
             "one doubling for both": ((1.608, 1.608), "how many doublings"),
-            "nothing more": ((1.7, 1.7), "for nothing"),
+            "nothing more": ((1.7, 1.7), "lowers the loss as well"),
             "one number": (1.6, "two numbers"),
         },
     ),
@@ -72,7 +72,7 @@ CASES = [
         other=lambda p, m: sum(float(q) * (1 - (1 - q) ** (m + 1)) - q * (1 - (1 - q) ** m)
                                for q in p),
         wrong={
-            "p once": (lambda p, m: (p * (1 - p) ** m).sum(), "counts once"),
+            "p once": (lambda p, m: (p * (1 - p) ** m).sum(), "counts twice"),
             "one too many": (lambda p, m: (p**2 * (1 - p) ** (m + 1)).sum(), "not after m + 1"),
             "known": (lambda p, m: (p * (1 - (1 - p) ** m)).sum(), "what is added"),
         },
@@ -92,7 +92,7 @@ CASES = [
         other=("Other units", "a peek ", "overlap", "training loss"),
         wrong={
             "exchanged": (("other units", "overlap", "a peek", "training loss"), "while it writes"),
-            "units": (("training loss", "a peek", "overlap", "other units"), "even guess"),
+            "units": (("training loss", "a peek", "overlap", "other units"), "uniform"),
             "other words": (("base 10", "a peek", "overlap", "training loss"), "one of"),
         },
     ),
@@ -102,7 +102,7 @@ CASES = [
         wrong={
             "one too late": (stop(late=1), "too late"),
             "the last ones": (stop(keep="last"), "lowest loss are kept"),
-            "of all": (stop(keep="whole"), "may not lie after"),
+            "of all": (stop(keep="whole"), "nothing after the stop"),
             "rises in a row": (stop(rises=True), "lowest loss so far"),
             "one number": (lambda losses, patience: int(losses.argmin()), "two places"),
         },

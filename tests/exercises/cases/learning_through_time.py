@@ -71,10 +71,10 @@ CASES = [
         "rnn-backward",
         other=backward_at_once,
         wrong={
-            "no slope": (lambda *g: sweep(*g, slope=False), "slope"),
-            "matrix turned": (lambda *g: sweep(*g, back=lambda W: W.T), "wrong way round"),
+            "no slope": (lambda *g: sweep(*g, slope=False), "derivative of tanh"),
+            "matrix turned": (lambda *g: sweep(*g, back=lambda W: W.T), "transposed"),
             "nothing later": (lambda *g: sweep(*g, back=lambda W: 0 * W), "later steps"),
-            "state after": (lambda *g: sweep(*g, old=False), "gradient of W_hh: it is the state"),
+            "state after": (lambda *g: sweep(*g, old=False), "gradient of W_hh: W_hh acts"),
             "transposed": (spoilt(lambda W, U, b: (W.T, U, b)), "W_xh is transposed"),
             "W_hh transposed": (spoilt(lambda W, U, b: (W, U.T, b)), "W_hh is transposed"),
             "sign": (spoilt(lambda W, U, b: (W, U, -b)), "b_h has the wrong sign"),

@@ -80,7 +80,7 @@ CASES = [
             "squeezed c": ((math.tanh(9), 0.995, 4), "nothing squeezes"),
             "h not squeezed": ((9, 3, 4), "through tanh"),
             "n too large": ((9, 0.995, 40), "too large"),
-            "off by one": ((9, 0.995, 5), "one line a letter"),
+            "off by one": ((9, 0.995, 5), "one line per letter"),
             "two answers and a text": ((9, "large", 4), "a text"),
         },
     ),
@@ -107,7 +107,7 @@ CASES = [
             "added": (lambda f, w, h: (f.sum(), (w * (1 - h**2)).sum()), "not added"),
             "the last alone": (lambda f, w, h: (f[-1], w * (1 - h[-1] ** 2)), "alone"),
             "the weight once": (lambda f, w, h: (f.prod(), w * (1 - h**2).prod()), "every step"),
-            "no tanh": (lambda f, w, h: (f.prod(), w ** len(h)), "slope of tanh"),
+            "no tanh": (lambda f, w, h: (f.prod(), w ** len(h)), "derivative of tanh"),
         },
     ),
     Case(

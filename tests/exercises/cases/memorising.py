@@ -72,11 +72,11 @@ CASES = [
         other=one_by_one,
         wrong={
             "one place": (lambda p, n, N: (p**2).sum() ** n, "how many are there"),
-            "even": (lambda p, n, N: N * len(p) ** -float(n), "even guess"),
+            "even": (lambda p, n, N: N * len(p) ** -float(n), "uniformly"),
             "commonest": (lambda p, n, N: N * max(p) ** n, "commonest"),
             "entropy": (
                 lambda p, n, N: N * 2 ** (n * sum(float(x) * log2(float(x)) for x in p)),
-                "drawn twice",
+                "two draws",
             ),
             "n times": (lambda p, n, N: N * n * (p**2).sum(), "one after the other"),
         },

@@ -154,10 +154,7 @@ CASES = [
             "as it was": (lambda a: np.exp(a) / (1 + np.exp(a)), "NaN"),
             "tanh": (np.tanh, "tanh"),
             "the other way": (lambda a: (1 - np.tanh(a / 2)) / 2, "direction"),
-            "cut off": (
-                lambda a: 1 / (1 + np.exp(-np.clip(a, -10, 10))),
-                "large negative",
-            ),
+            "cut off": (lambda a: 1 / (1 + np.exp(-np.clip(a, -10, 10))), "large negative"),
         },
     ),
     Case(
@@ -174,14 +171,14 @@ CASES = [
         "mended-back",
         other=back_by_autograd,
         wrong={
-            "as it was": (back_with(lambda d_h, d_c, o, tanh_c: d_c), "tell c"),
+            "as it was": (back_with(lambda d_h, d_c, o, tanh_c: d_c), "gradient of h reach"),
             "the step after lost": (
                 back_with(lambda d_h, d_c, o, tanh_c: d_h * o * (1 - tanh_c**2)),
                 "lost",
             ),
             "no slope of tanh": (
                 back_with(lambda d_h, d_c, o, tanh_c: d_c + d_h * o),
-                "slope of tanh",
+                "derivative of tanh",
             ),
             "no o": (
                 back_with(lambda d_h, d_c, o, tanh_c: d_c + d_h * (1 - tanh_c**2)),

@@ -81,11 +81,8 @@ CASES = [
             "heat loosens top-k": ((("draws", "greedy", "greedy", "draws"), math.log(5)), "(a)"),
             "min-p keeps all": ((("greedy", "greedy", "draws", "draws"), math.log(5)), "(c)"),
             "a half is greedy": ((("greedy",) * 4, math.log(5)), "(d)"),
-            "five": ((("greedy", "greedy", "greedy", "draws"), 5), "entropy is asked"),
-            "all of them": (
-                (("greedy", "greedy", "greedy", "draws"), math.log(61)),
-                "take part",
-            ),
+            "five": ((("greedy", "greedy", "greedy", "draws"), 5), "not the entropy"),
+            "all of them": ((("greedy", "greedy", "greedy", "draws"), math.log(61)), "take part"),
         },
     ),
     Case(
@@ -104,10 +101,7 @@ CASES = [
         wrong={
             "as the helper": (lambda z, t, *cuts: next_distribution(z, t, *cuts), "first here"),
             "not heated": (lambda z, t, *cuts: next_distribution(z, 1, *cuts), "temperature"),
-            "no sum": (
-                lambda z, t, *cuts: next_distribution(z, 1, *cuts) ** (1 / t),
-                "do not sum",
-            ),
+            "no sum": (lambda z, t, *cuts: next_distribution(z, 1, *cuts) ** (1 / t), "do not sum"),
             "a power, not a root": (
                 lambda z, t, *cuts: (q := next_distribution(z, 1, *cuts) ** t) / q.sum(),
                 "cools",
@@ -151,7 +145,7 @@ CASES = [
             "one round": (lambda p: p.cumprod(0).sum(), "first round"),
             "in rounds": (lambda p: p.prod() / (1 - p.prod()), "rounds are counted"),
             "mean": (lambda p: p.mean() / (1 - p.mean()), "differ"),
-            "one more": (lambda p: 1 + p.cumprod(0).sum() / (1 - p.prod()), "falls out"),
+            "one more": (lambda p: 1 + p.cumprod(0).sum() / (1 - p.prod()), "leaves the loop"),
         },
     ),
 ]

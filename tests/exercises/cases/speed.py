@@ -121,7 +121,7 @@ CASES = [
         other=by_nesting,
         wrong={
             "all of it": (whole_times, "what it called counts"),
-            "taken off twice": (all_below, "called itself"),
+            "taken off twice": (all_below, "only its own calls"),
             "only the last": (last_call_only, "add up"),
             "a list": (lambda calls: list(by_nesting(calls).values()), "dict"),
             "one is missing": (lambda calls: {"a": 1.0}, "each function"),
@@ -133,8 +133,8 @@ CASES = [
         other=(go_back(), 0.00487),
         wrong={
             "still there": ((go_back(unused=True), 0.00487), "products"),
-            "the first one": ((go_back(first=True), 0.00487), "left out is the first"),
-            "own losses": ((go_back(forgetful=True), 0.00487), "handed on"),
+            "the first one": ((go_back(first=True), 0.00487), "first product is left out"),
+            "own losses": ((go_back(forgetful=True), 0.00487), "passed on"),
             "of the way back": ((go_back(), 0.0146), "not all of an update"),
             "two products": ((go_back(), 0.0073), "three products"),
         },

@@ -120,7 +120,7 @@ CASES = [
         "stand-in",
         other=OnDemand,
         wrong={
-            "left out": (Skips, "left out"),
+            "left out": (Skips, "for each unknown"),
             "a question mark": (QuestionMark, "encode and decode is wrong"),
             "an id that is taken": (Shared, "also that of a known"),
             "an id for each": (Growing, "different ids"),

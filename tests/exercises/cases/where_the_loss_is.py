@@ -87,11 +87,11 @@ CASES = [
         "louder",
         other=louder_by_torch,
         wrong={
-            "not divided": (louder_with(keep=False), "do not add up"),
+            "not divided": (louder_with(keep=False), "no longer sum"),
             "columns": (louder_with(axis=0), "over its characters"),
             "all": (louder_with(axis=None), "a sum of its own"),
-            "only that one": (only_that_one, "give way"),
-            "a power": (louder_with(power=True), "multiplied"),
+            "only that one": (only_that_one, "should shrink"),
+            "a power": (louder_with(power=True), "multiply"),
         },
     ),
     Case(

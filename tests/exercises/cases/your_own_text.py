@@ -112,7 +112,7 @@ CASES = [
         other=good_by_loop,
         wrong={
             "the lowest": (lambda x: int(np.asarray(x).mean(0).argmin()), "smaller one"),
-            "largest spread": (good_with(lambda x: np.ptp(x, axis=0).max()), "not the largest"),
+            "largest spread": (good_with(lambda x: np.ptp(x, axis=0).max()), "best size's spread"),
             "the whole table": (lambda x: int(torch.as_tensor(x).argmin()), "place"),
             "rows": (lambda x: good_by_loop(np.asarray(x).T), "rows are seeds"),
         },
