@@ -83,8 +83,7 @@ execute: $(READY) $(FRAMEWORKS) ## run every notebook from the top and store its
 	$(BIN)/python -m tools.notebooks.execute
 
 results: $(READY) ## repeat the long runs in data/results (about four hours)
-	$(BIN)/python -m tools.runs.long_runs --all
-	$(BIN)/python -m tools.runs.ledger_runs
+	$(BIN)/python -m tools.runs --all
 
 bench: $(READY) ## time the book's loops against plain ones, in turn (about five minutes)
 	$(BIN)/python -m benchmarks.run

@@ -1,0 +1,280 @@
+"""What the long runs share: how one is declared, made, stored and repeated."""
+
+import contextlib
+import copy
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+
+from helpers.corpus import SOURCES, load_corpus
+from helpers.models import CharRNN, CharTransformer
+from helpers.results import record, stored_run, write_record
+from helpers.sampling import generate
+from helpers.training import character_losses, evaluate, fit
+
+FIRST = 20  # losses of each model that a test repeats
+TOLERANCE = 1e-4  # nats by which a loss may differ from machine to machine
+BLOCK = 200  # characters; held-out losses are stored as means over blocks of so many
+
+# A Transformer with the parameters of the reference LSTM, within 2 %.
+TRANSFORMER = {"embed_size": 60, "num_heads": 3, "num_layers": 2, "context": 50}
+REFERENCE = {"rnn": {}, "lstm": {}, "gru": {}, "transformer": TRANSFORMER}
+
+RUNS = {}  # name -> LongRun
+
+
+class NotHere(Exception):
+    """The text of a run cannot be had here, or only in another form."""
+
+
+@dataclass(frozen=True)
+class LongRun:
+    """How one stored result is made and repeated; see ``long_run``."""
+
+    name: str
+    train: Callable
+    repeat: Callable
+    plan: Callable | list
+    corpus: str | None
+    settings: dict
+    summary: Callable | None
+    threads: int
+    options: dict = field(default_factory=dict)
+
+    def configurations(self, finished=()):
+        """Those of its models, one after the other; ``finished`` may grow meanwhile."""
+        return self.plan(self.corpus, finished) if callable(self.plan) else iter(self.plan)
+
+    def make(self):
+        """Train all models -> the record."""
+        torch.set_num_threads(self.threads)
+        runs = []
+        for configuration in self.configurations(runs):
+            runs.append(configuration | self.train(configuration, self.corpus, **self.options))
+            print(f"  {short(runs[-1])}", flush=True)
+        summary = self.summary(self.corpus, runs) if self.summary else {}
+        return record(self.name, self.settings | summary | {"runs": runs}, self.corpus)
+
+    def differences(self, stored):
+        """What in a stored record is not as this run would make it now: a list of sentences."""
+        found = []
+        if self.corpus is not None and stored.get("corpus_sha256") != SOURCES[self.corpus].sha256:
+            found.append(f"it is of another edition of {self.corpus}")
+        common = {"corpus": self.corpus, "threads": self.threads} | self.settings
+        for key, value in as_stored(common).items():
+            if stored.get(key) != value:
+                found.append(f"{key} is {stored.get(key)!r}, not {value!r}")
+        finished = []
+        for wanted in self.configurations(finished):
+            if len(finished) == len(stored["runs"]):
+                found.append(f"it lacks {wanted}")
+                break
+            model = stored["runs"][len(finished)]
+            given = {key: model.get(key) for key in wanted}
+            if given != as_stored(wanted):
+                found.append(f"it has {given}, not {wanted}")
+            finished.append(model)
+        for model in stored["runs"][len(finished) :]:
+            found.append(f"nobody makes its {short(model)}")
+        return found
+
+    def first_losses(self, model):
+        """The first losses of one of a record's models, computed again."""
+        try:
+            return self.repeat(model, self.corpus)[:FIRST]
+        except ConnectionError as error:
+            raise NotHere(f"its corpus cannot be had here: {error}") from error
+
+
+def long_run(
+    name, *, repeat, plan, corpus="shakespeare", settings=None, summary=None, threads=1, **options
+):
+    """Declare that the decorated function makes the result ``name``, and how it is repeated.
+
+    The function trains one model: (configuration, corpus, **options) -> what is stored of it
+    beside its configuration, ``first_losses`` among it.
+
+    repeat : (configuration, corpus) -> the first FIRST losses, or more
+    plan : the configurations, or a function (corpus, models finished so far) that yields them;
+        those of the first one's seed are repeated
+    settings : what all models have in common, stored as it is
+    summary : (corpus, models) -> what is stored about all of them together
+    """
+
+    def declare(train):
+        RUNS[name] = LongRun(
+            name, train, repeat, plan, corpus, settings or {}, summary, threads, options
+        )
+        return train
+
+    return declare
+
+
+def store(name):
+    """Make one run and write its file, whole or not at all."""
+    print(f"{name} ...", flush=True)
+    write_record(RUNS[name].make())
+
+
+def check(name):
+    """Whether a stored result is that of the code as it is, as far as its first losses tell.
+
+    Returns a list of sentences, empty where it is. Raises NotHere without its corpus.
+    """
+    run, stored = RUNS[name], stored_run(name)
+    try:
+        wrong = run.differences(stored)
+    except ConnectionError as error:
+        raise NotHere(f"its corpus cannot be had here: {error}") from error
+    for model in repeated(stored):
+        losses = run.first_losses(model)
+        if not np.allclose(losses, model["first_losses"], rtol=0, atol=TOLERANCE):
+            wrong.append(f"its first losses are others now: {short(model)}")
+    return wrong
+
+
+def repeated(stored):
+    """The models of a record whose first losses are repeated: those of its first seed."""
+    return [model for model in stored["runs"] if model["seed"] == stored["runs"][0]["seed"]]
+
+
+def short(model):
+    """The numbers and words of a stored model, without its lists."""
+    kept = {k: v for k, v in model.items() if isinstance(v, bool | int | float | str)}
+    return ", ".join(f"{k} {v}" for k, v in kept.items() if len(str(v)) < 30)
+
+
+def as_stored(value):
+    """A value as JSON gives it back."""
+    return json.loads(json.dumps(value))
+
+
+# Models and training
+
+
+def build(cell, vocab_size, seed, **sizes):
+    """A model of the named architecture whose first weights are fixed by ``seed``."""
+    torch.manual_seed(seed)
+    if cell == "transformer":
+        return CharTransformer(vocab_size, **sizes)
+    return CharRNN(vocab_size, cell=cell, **sizes)
+
+
+def open_forget_gate(model, bias):
+    """Add ``bias`` to the forget gate's rows of an LSTM's first bias vector."""
+    hidden = model.config["hidden_size"]
+    with torch.no_grad():
+        model.recurrent.bias_ih_l0[hidden : 2 * hidden] += bias
+
+
+def nine_tenths(ids):
+    """Ids for training, and the last tenth of them for validation."""
+    cut = int(0.9 * len(ids))
+    return ids[:cut], ids[cut:]
+
+
+def parts(corpus, choosing=False):
+    """Ids to train on and ids to score; ``choosing`` leaves the held-out text alone, and the
+    last tenth of the training part takes its place."""
+    train_ids, held_out = load_corpus(corpus).split()
+    return nine_tenths(train_ids) if choosing else (train_ids, held_out)
+
+
+def train_reference(configuration, corpus, epochs=10, steps=None, val=True, callback=None):
+    """One model by the reference recipe -> model, history.
+
+    configuration : ``cell``, ``seed`` (of weights and order) and, where they differ from the
+        reference, ``sizes``, ``bias`` (of an LSTM's forget gates), ``choosing`` (see ``parts``)
+    """
+    train_ids, val_ids = parts(corpus, configuration.get("choosing", False))
+    seed, sizes = configuration["seed"], configuration.get("sizes", {})
+    model = build(configuration["cell"], len(load_corpus(corpus).vocab), seed, **sizes)
+    if bias := configuration.get("bias", 0):
+        open_forget_gate(model, bias)
+    history = fit(
+        model, train_ids, val_ids if val else None, epochs, steps, seed=seed, device="cpu",
+        callback=callback,
+    )  # fmt: skip
+    return model, history
+
+
+def repeat_reference(configuration, corpus):
+    """The first losses of ``train_reference``."""
+    return train_reference(configuration, corpus, steps=FIRST, val=False)[1].step_loss
+
+
+class Patience(Exception):
+    """Raised by ``Validation`` within ``fit``: the loss has not improved for long enough."""
+
+
+class Validation:
+    """A callback for ``fit``: validation loss every ``eval_every`` updates, and the best weights.
+
+    It is called at the ends of epochs, so that ``eval_every`` counts up to the next of these.
+    ``curve`` has a row for each evaluation; ``best`` is the one of the lowest loss.
+    With ``patience``, so many evaluations without a new lowest loss raise Patience.
+    """
+
+    def __init__(self, ids, eval_every, patience=None):
+        self.ids, self.eval_every, self.patience = ids, eval_every, patience
+        self.curve, self.best = [], {"validation": float("inf")}
+        self.weights = self.history = None
+
+    def __call__(self, epoch, model, history):
+        self.history, done = history, len(history.step_loss)
+        if done < self.eval_every * (len(self.curve) + 1):
+            return
+        recent = history.step_loss[self.curve[-1]["step"] if self.curve else 0 :]
+        losses = {"train": np.mean(recent), "validation": evaluate(model, self.ids)}
+        row = {"step": done} | {name: round(float(v), 6) for name, v in losses.items()}
+        self.curve.append(row)
+        if row["validation"] < self.best["validation"]:
+            self.best, self.weights = row, copy.deepcopy(model.state_dict())
+        elif self.patience and self.curve.index(self.best) < len(self.curve) - self.patience:
+            raise Patience
+
+    def fit(self, model, train_ids, **recipe):
+        """``helpers.training.fit`` with this callback, until Patience; returns the history."""
+        with contextlib.suppress(Patience):
+            fit(model, train_ids, callback=self, **recipe)
+        return self.history
+
+    def restore_best(self, model):
+        """Give a model the best weights, where there was an evaluation."""
+        if self.weights is not None:
+            model.load_state_dict(self.weights)
+
+
+# What is stored
+
+
+def losses_of(history):
+    """What is stored of a ``History``."""
+    kept = {"train_loss": rounded(history.train_loss), "val_loss": rounded(history.val_loss)}
+    return kept | first_losses(history.step_loss)
+
+
+def first_losses(step_loss):
+    return {"first_losses": rounded(step_loss[:FIRST])}
+
+
+def rounded(values, digits=6):
+    return [round(float(x), digits) for x in values]
+
+
+def blocks(model, ids):
+    """Mean loss of each block of ids, one stream; what is left over at the end is dropped."""
+    losses = character_losses(model, ids)
+    whole = losses[: len(losses) // BLOCK * BLOCK].reshape(-1, BLOCK)
+    return {"blocks": rounded(whole.mean(axis=1), 4)}
+
+
+def judge(model, corpus, held_out):
+    """Held-out loss and a text, drawn with top-p 0.9."""
+    return {
+        "held_out": round(evaluate(model, held_out), 6),
+        "text": generate(model, load_corpus(corpus).vocab, "\n", 600, top_p=0.9, seed=0),
+    }

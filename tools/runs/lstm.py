@@ -1,0 +1,87 @@
+"""The runs of *The LSTM*: what an opened forget gate does, on recall and on the corpus."""
+
+import itertools
+
+import torch
+
+from tools.runs.common import (
+    FIRST,
+    build,
+    first_losses,
+    long_run,
+    losses_of,
+    open_forget_gate,
+    repeat_reference,
+    train_reference,
+)
+
+
+@long_run(
+    "forget-bias",
+    repeat=repeat_reference,
+    plan=[{"cell": "lstm", "bias": bias, "seed": seed} for seed in range(5) for bias in (0, 1, 3)],
+    settings={"epochs": 10},
+)
+def forget_bias(configuration, corpus):
+    """What an opened forget gate does on the corpus, after each of ten epochs."""
+    return losses_of(train_reference(configuration, corpus)[1])
+
+
+# Recall: remember the first of so many characters while as many others go by.
+LETTERS, QUESTION = 8, 8  # eight letters; a ninth character asks for the first one
+UPDATES = 1000
+SMALL = {"embed_size": 16, "hidden_size": 64}
+SMALL_TRANSFORMER = {"embed_size": 32, "num_heads": 2, "num_layers": 2, "context": 64}
+
+
+def recall_batch(size, gap, generator):
+    """Texts (size, gap + 1) of ``gap`` random letters and the question; the answers (size,)."""
+    letters = torch.randint(LETTERS, (size, gap), generator=generator)
+    question = torch.full((size, 1), QUESTION)
+    return torch.cat([letters, question], dim=1), letters[:, 0]
+
+
+def train_recall(configuration, updates=UPDATES):
+    """Train on recall -> (share of 512 new questions answered, losses)."""
+    cell, seed, gap = (configuration[key] for key in ("cell", "seed", "gap"))
+    model = build(cell, LETTERS + 1, seed, **SMALL_TRANSFORMER if cell == "transformer" else SMALL)
+    if configuration["bias"]:
+        open_forget_gate(model, configuration["bias"])
+    optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
+    generator = torch.Generator().manual_seed(seed)
+    losses = []
+    for _ in range(updates):
+        x, y = recall_batch(64, gap, generator)
+        loss = torch.nn.functional.cross_entropy(model(x)[0][:, -1], y)
+        optimizer.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 5.0)
+        optimizer.step()
+        losses.append(loss.item())
+    x, y = recall_batch(512, gap, torch.Generator().manual_seed(10_000 + seed))
+    with torch.no_grad():
+        answers = model(x)[0][:, -1].argmax(dim=1)
+    return (answers == y).float().mean().item(), losses
+
+
+def recall_of(*learners):
+    """Architectures with their forget biases, at each distance, from five seeds."""
+    return [
+        {"cell": cell, "bias": bias, "gap": gap, "seed": seed}
+        for gap, (cell, bias), seed in itertools.product((5, 20, 50), learners, range(5))
+    ]
+
+
+RECALL = {
+    "repeat": lambda configuration, corpus: train_recall(configuration, FIRST)[1],
+    "corpus": None,  # it makes its own texts
+    "settings": {"updates": UPDATES, "chance": 1 / LETTERS},
+}
+
+
+@long_run("recall", plan=recall_of(("rnn", 0), ("lstm", 0), ("lstm", 3), ("gru", 0)), **RECALL)
+@long_run("recall-transformer", plan=recall_of(("transformer", 0)), **RECALL)
+def recall(configuration, corpus):
+    """Recall after so many characters."""
+    share, losses = train_recall(configuration)
+    return {"recalled": share} | first_losses(losses)
