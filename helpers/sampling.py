@@ -185,12 +185,12 @@ def pick(probabilities, u):
     Of (B, V), with u (B,): an index for each row. Raises ValueError for a sum of 0 or NaN.
     """
     cdf = np.add.accumulate(probabilities, axis=-1)
-    total = cdf[..., -1]
-    if not ((total > 0) & (total < np.inf)).all():
+    if cdf.ndim == 1 and (i := int(cdf.searchsorted(u * cdf[-1], side="right"))) < len(cdf):
+        return i
+    above = cdf > (u * cdf[..., -1])[..., None]
+    if not above[..., -1].all():  # NaN is above nothing
         raise ValueError(NO_GUESS)
-    if cdf.ndim == 1:
-        return int(cdf.searchsorted(u * total, side="right"))
-    return (cdf <= (u * total)[:, None]).sum(axis=1)
+    return above.argmax(axis=-1)
 
 
 def _largest(logits):

@@ -8,6 +8,7 @@ a ``SamplingSettings``.
 
 from __future__ import annotations
 
+import math
 import sys
 from itertools import islice
 
@@ -80,9 +81,12 @@ def _drawing(shape, settings):
     if settings.temperature == 0:
 
         def greedy(logits, u):
-            if not np.isfinite(logits.max(axis=-1)).all():
-                settings.probabilities(logits)  # raises the error that says so
-            return logits.argmax(axis=-1)
+            ids = logits.argmax(axis=-1)  # NaN counts as the largest
+            if logits.ndim == 1:
+                finite = math.isfinite(logits[ids])
+            else:
+                finite = np.isfinite(logits.max(axis=-1)).all()
+            return ids if finite else settings.draw(logits, u)  # which raises
 
         return greedy
     if settings.cuts:
