@@ -46,6 +46,7 @@ def test_a_stored_result_has_todays_configurations_and_corpus(name):
         pytest.skip(f"its corpus cannot be had here: {error}")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "model"), MODELS)
 def test_the_first_losses_come_out_again(name, model):
     try:

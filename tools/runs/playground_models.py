@@ -4,7 +4,7 @@
 
 The reference recipe, as in the chapters: ten epochs on the first nine tenths of
 shakespeare.txt, seed 42. About half a minute on two cores. Each goes through a checkpoint
-and `helpers.cli.export`; tests/test_playground.py repeats the first steps.
+and `helpers.cli.export`; tests/site/test_playground.py repeats the first steps.
 """
 
 import sys
