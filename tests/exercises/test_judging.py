@@ -123,7 +123,7 @@ def test_an_unknown_name_is_an_error_that_names_the_nearest():
         (lambda x, h, *weights: h, "largest difference"),
     ],
 )
-def test_what_is_no_answer_at_all_is_said_so(answer, word):
+def test_what_is_no_answer_at_all_is_refused(answer, word):
     assert word in judged("rnn-cell", answer).message
 
 
@@ -161,6 +161,33 @@ def test_the_kinds_of_mistakes_in_arrays(got, word):
     assert word in message(checks.compare, torch.tensor(np.array(got)), ROWS)
     checks.compare(ROWS.tolist(), ROWS)
     checks.compare(torch.tensor(ROWS, dtype=torch.float32), ROWS)
+
+
+def test_a_result_orthogonal_to_the_right_one_is_no_division_by_zero():
+    with np.errstate(all="raise"):
+        assert "largest difference is 2" in message(checks.compare, np.array([1, -1]), np.ones(2))
+
+
+@pytest.mark.parametrize(
+    ("on_numpy", "on_torch", "named"),
+    [
+        (TypeError("a"), ValueError("b"), "ValueError: b"),
+        (ValueError("a"), TypeError("Tensor"), "ValueError: a"),
+        (TypeError("a"), TypeError("b"), "TypeError: a"),
+        (AttributeError("a"), RuntimeError("b"), "RuntimeError: b"),
+        (OverflowError("a"), RuntimeError("b"), "OverflowError: a"),
+        (ValueError("an ndarray"), None, "the new state"),
+        (None, ValueError("b"), "the new state"),
+    ],
+)
+def test_of_two_mistakes_the_one_that_tells_more_is_named(on_numpy, on_torch, named):
+    def answer(x, h, *weights):
+        error = on_numpy if isinstance(x, np.ndarray) else on_torch
+        if error is not None:
+            raise error
+        return 0 * h
+
+    assert named in judged("rnn-cell", answer).message
 
 
 def test_of_several_outputs_the_wrong_one_is_named():
@@ -225,7 +252,7 @@ TWO = np.arange(24.0).reshape(2, 3, 4)
 
 
 @pytest.mark.parametrize(
-    ("said", "sentence"),
+    ("comparison", "sentence"),
     [
         ((checks.number, 8, 9), "the number is off by one"),
         ((checks.number, 5, 0), "the number is too large"),
@@ -249,6 +276,16 @@ TWO = np.arange(24.0).reshape(2, 3, 4)
         ((checks.number, np.inf, 9.1), "the number is infinite or not a number (NaN)"),
         ((checks.number, "9", 9.1), "the number should be a number, and this is a text"),
         ((checks.number, [9, 1], 9.1), "one number is expected, and this has 2"),
+        (
+            (checks.number, range(10**6), 9.1),
+            "the number has 1,000,000 entries, far more than are expected",
+        ),
+        ((checks.number, "9.1", 9.1), "the number should be a number, and this is a text"),
+        ((checks.number, ["9.1"], 9.1), "the number should be numbers, and this is a text"),
+        (
+            (checks.number, 9.1 + 0j, 9.1),
+            "the number should be real numbers, and these are complex",
+        ),
         ((checks.number, None, 9.1), "the number is None: is a `return` missing?"),
         ((checks.number, {9}, 9.1), "the number should be numbers, and this is a set"),
         ((checks.compare, -ROWS, ROWS), "the result has the wrong sign"),
@@ -304,8 +341,8 @@ TWO = np.arange(24.0).reshape(2, 3, 4)
         ((checks.same_text, 0, "abc"), "the text should be a text, and this is an int"),
     ],
 )
-def test_a_mistake_is_told_in_a_whole_sentence(said, sentence):
-    assert message(*said) == sentence
+def test_a_mistake_is_named_in_a_whole_sentence(comparison, sentence):
+    assert message(*comparison) == sentence
 
 
 def test_outside_a_check_arrays_are_handed_over_as_numpy():
@@ -332,7 +369,7 @@ def test_the_likelier_kind_of_arrays_is_tried_first():
         ("function", "f", "a function is expected, and this is a text"),
     ],
 )
-def test_an_answer_of_another_kind_is_told_before_anything_is_judged(
+def test_an_answer_of_another_kind_is_refused_before_anything_is_judged(
     monkeypatch, wants, answer, sentence
 ):
     monkeypatch.setitem(judging.TABLE, "new", judging.Check("new", "chapter", wants, None))
