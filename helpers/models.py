@@ -128,7 +128,8 @@ class CharTransformer(nn.Module):
             "num_layers": num_layers, "context": context,
         }  # fmt: skip
         sizes = {name: arguments.whole_number(name, value) for name, value in sizes.items()}
-        self.config = sizes | {"dropout": check_dropout(dropout)}
+        dropout = check_dropout(dropout)
+        self.config = sizes | {"dropout": dropout}
         vocab_size, embed_size, num_heads, num_layers, _ = sizes.values()
         if embed_size % num_heads:
             raise ValueError(

@@ -230,6 +230,13 @@ def test_a_seed_fixes_the_run_and_another_changes_it():
     assert fit(make(), ids, seed=2, **kwargs).step_loss != first
 
 
+def test_a_model_in_evaluation_mode_is_trained_with_its_dropout():
+    make = lambda: tiny("gru", num_layers=2, dropout=0.5)  # noqa: E731
+    recipe = {"steps": 3, "seq_len": 8, "batch_size": 4}
+    losses = fit(make().eval(), random_ids(100), **recipe).step_loss
+    assert losses == fit(make(), random_ids(100), **recipe).step_loss
+
+
 def test_fit_leaves_the_callers_random_numbers_alone():
     torch.manual_seed(5)
     expected = torch.rand(1)
@@ -419,10 +426,12 @@ def test_without_the_folder_of_fast_paths_everything_still_works(tmp_path):
     program = (
         "import sys, numpy as np; from helpers.models import CharRNN, CharTransformer\n"
         "from helpers.training import evaluate, fit\n"
+        "from helpers.corpus import Vocabulary; from helpers.sampling import generate\n"
         "ids = np.arange(200) % 7\n"
         "for model in (CharRNN(7, 5, 6, 'gru'), CharTransformer(7, 12, 2, 1, 5)):\n"
         "    fit(model, ids, ids, epochs=1, seq_len=8, batch_size=4)\n"
         "    evaluate(model, ids)\n"
+        "    assert len(generate(model, Vocabulary('abcdefg'), ['a', 'bc'], 9, seed=0)[1]) == 11\n"
         "assert not any('fast' in name for name in sys.modules if name.startswith('helpers'))\n"
     )
     run = subprocess.run(
