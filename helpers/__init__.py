@@ -7,8 +7,8 @@ A module imports only from the floors below its own (tests/test_house.py):
 
     8  cli/          a command line -> train, resume, sample, evaluate, export
     7  exercises/    an answer to an exercise -> a verdict; one file for each chapter
-    7  studies/      what one chapter alone needs: memorisation, other frameworks
-    6  gates         model + text -> what the gates do, and how sure that is
+    7  studies/      what one chapter alone needs
+    6  gates         model + text -> what its gates do, and where in the text
     6  plotting      numbers -> figures in one style
     6  results       the name of a long run -> what it stored
     5  training      model + ids -> History; the loss of each character

@@ -14,7 +14,7 @@ import torch
 
 from helpers.cli.encoded import encode_texts
 from helpers.corpus import Vocabulary, disjoint_windows, load_corpus
-from helpers.gates import gate_effect, record_gates
+from helpers.gates import record_gates
 from helpers.models import CharRNN, CharTransformer
 from helpers.ngram import NGram
 from helpers.numpy_lstm import NumpyCharLSTM
@@ -22,6 +22,7 @@ from helpers.plotting import smooth
 from helpers.sampling import generate, next_distribution, stream
 from helpers.statistics import block_bootstrap
 from helpers.studies.elsewhere import FlaxCharLSTM, JaxCharLSTM, KerasCharLSTM
+from helpers.studies.gate_claims import gate_effect
 from helpers.studies.memorisation import share_seen
 from helpers.training import Training, character_losses, epoch_batches, evaluate, fit
 
