@@ -1,5 +1,6 @@
 """Chromium for the tests that look at pages as a reader's browser shows them."""
 
+import json
 import os
 from contextlib import contextmanager
 
@@ -55,3 +56,30 @@ def watch(page):
         ),
     )
     return complaints
+
+
+@contextmanager
+def traced(browser, page):
+    """Record what a page does; ``longest_tasks`` reads it. Yields the record, filled at the end."""
+    events = []
+    browser.start_tracing(page=page, categories=["toplevel", "devtools.timeline"])
+    yield events
+    events += json.loads(browser.stop_tracing())["traceEvents"]
+
+
+def longest_tasks(events):
+    """Processor milliseconds of each task of the page's main thread, the longest first.
+
+    A task is measured in processor time, for on a machine with other work it also waits.
+    """
+    threads = {
+        (e["pid"], e["tid"])
+        for e in events
+        if e["name"] == "thread_name" and e["args"]["name"] == "CrRendererMain"
+    }
+    tasks = (
+        e.get("tdur", e["dur"]) / 1000
+        for e in events
+        if e["ph"] == "X" and e["name"].endswith("RunTask") and (e["pid"], e["tid"]) in threads
+    )
+    return sorted(tasks, reverse=True)

@@ -44,35 +44,30 @@ UNFOLD = """() => {
 }"""
 REACHABLE = """() => [...document.querySelectorAll('article pre')].every(
   e => e.scrollWidth <= e.clientWidth || e.tabIndex === 0)"""
-# A page has thousands of coloured words of code, links, and formulas spelt out for screen readers.
-# For colours, one of each kind in each kind of box is enough: the others become plain text, a box
-# of code with nothing new becomes empty, and axe-core takes a fraction of the time.
+# A page has thousands of coloured words of code, links, and cells of tables. For colours, one of
+# each kind in each kind of box is enough: a block in which nothing is new is taken away, and
+# axe-core takes a fraction of the time. What has a style of its own is a kind of its own.
 THIN = """() => {
   const seen = new Set(), BOX = '.cell_input, .cell_output, .admonition, figcaption, table, .pg';
-  const isNew = element => {
+  const kind = element => {
     const names = [];
     for (let e = element; e && !e.matches(BOX + ', article'); e = e.parentElement) {
       if (!e.matches('section, div:not([class*=highlight])')) names.push(e.localName, e.className);
+      names.push(e.getAttribute('style') ?? '');
+      if (e.matches('tr:nth-child(even)')) names.push('even');
     }
     const box = element.closest(BOX);
-    const kind = [...names, ...(box?.classList ?? []), box?.localName].join('|');
-    return !seen.has(kind) && seen.add(kind);
+    return [...names, ...(box?.classList ?? []), box?.localName].join('|');
   };
-  const plain = e => e.replaceWith(e.textContent);
-  for (const box of document.querySelectorAll('article pre')) {
-    let keep = isNew(box) || box.querySelector('[style]');
-    for (const word of box.querySelectorAll('span[class]')) {
-      if (word.children.length || word.id) continue;
-      if (isNew(word)) keep = true; else plain(word);
-    }
-    if (!keep) box.textContent = '';
-  }
-  for (const word of document.querySelectorAll('article :is(p, li) :is(a, strong, em, code)')) {
-    if (word.isConnected && !word.closest('.pg, [style]') && !isNew(word)) plain(word);
-  }
-  for (const formula of document.querySelectorAll('mjx-assistive-mml')) {
-    if (!isNew(formula)) formula.textContent = '';
-  }
+  const blocks = [...document.querySelectorAll('article :is(p, li, tr, pre, dd, dt)')];
+  const old = blocks.filter(block => {
+    const inside = [...block.querySelectorAll('*')].filter(e => !e.closest('mjx-container *'));
+    const kinds = [block, ...inside].map(kind);
+    const isNew = kinds.some(k => !seen.has(k));
+    kinds.forEach(k => seen.add(k));
+    return !isNew && !block.closest('.pg');
+  });
+  for (const block of old) block.remove();
 }"""
 MODE = """mode => {
   document.documentElement.dataset.mode = document.documentElement.dataset.theme = mode;
@@ -252,6 +247,15 @@ INTO = '(<article class="bd-article"[^>]*>)'
 SPOILT = {
     "a picture without alt text": (r'(<img [^>]*?)alt="[^"]{20,}"', r"\1", "image-alt"),
     "pale text": ("</head>", "<style>article p { color: #aaa !important }</style></head>", "contr"),
+    "one pale word among many": (
+        "</article>", '<p>Here <em style="color: #aaa">one</em></p></article>', "contr",
+    ),
+    "a pale row of a table": (
+        INTO,
+        r"\1<style>tr.odd-one { color: #aaa }</style><table>"
+        + "<tr><td>black</td></tr>" * 6 + '<tr class="odd-one"><td>pale</td></tr></table>',
+        "contr",
+    ),
     "a link told by its colour alone": (
         "</head>",
         "<style>article p a { text-decoration: none !important; color: #00407a }</style></head>",

@@ -1,7 +1,6 @@
 """Training in the page: its arithmetic against NumpyCharLSTM, and its page as a reader uses it."""
 
 import inspect
-import json
 import re
 import subprocess
 import sys
@@ -18,7 +17,7 @@ from helpers.ngram import NGram
 from helpers.numpy_lstm import NumpyCharLSTM
 from helpers.sampling import generate
 from helpers.training import evaluate, fit
-from tests.site.browser import chromium, page_of, watch
+from tests.site.browser import chromium, longest_tasks, page_of, traced, watch
 from tests.site.test_playground import AXE, CONF, NAME_OF_FOCUSED
 from tools.site.playground import ARITHMETIC, LEARNING, SCRIPTS, TRAINING_SCRIPTS, WITHOUT
 
@@ -214,7 +213,7 @@ def test_a_loss_that_is_no_number_ends_the_training(trainer, settings, spoil, sa
 def test_ids_outside_the_vocabulary_are_refused(trainer, id_):
     twin(trainer, (1, 2, 3, 4, 7))
     for x, y in ([0, id_], [1, 2]), ([1, 2], [0, id_]):
-        with pytest.raises(Exception, match=f"ids are whole numbers from 0 to 6, not {id_}"):
+        with pytest.raises(Exception, match=f"id {id_} is outside the vocabulary's 0 to 6"):
             trainer.evaluate("([x, y]) => learner.lossAndGrads(x, y)", [x, y])
 
 
@@ -513,8 +512,8 @@ def test_settings_out_of_range_are_refused(opened):
         ("Learning rate", "0", "rate lies above 0"),
         ("Learning rate", "1.5", "rate lies above 0 and is 1 at most"),
         ("Learning rate", "", "rate lies above 0"),
-        ("Seed", "-1", "seed is a whole number"),
-        ("Seed", "", "seed is a whole number"),
+        ("Seed", "-1", "Seed must be a whole number"),
+        ("Seed", "", "Seed must be a whole number"),
     ]:
         before = page.get_by_label(label).input_value()
         page.get_by_label(label).fill(value)
@@ -596,22 +595,12 @@ def test_no_task_of_the_page_is_long_and_it_is_told_now_and_then(browser, opened
             new MutationObserver(draw).observe(curve, {childList: true});
         }"""
     )
-    browser.start_tracing(page=page, categories=["toplevel", "devtools.timeline"])
-    button(page, "Train").click()
-    button(page, "Go on").wait_for()
-    events = json.loads(browser.stop_tracing())["traceEvents"]
-    threads = {
-        (e["pid"], e["tid"])
-        for e in events
-        if e["name"] == "thread_name" and e["args"]["name"] == "CrRendererMain"
-    }
-    tasks = [
-        e.get("tdur", e["dur"]) / 1000
-        for e in events
-        if e["ph"] == "X" and e["name"].endswith("RunTask") and (e["pid"], e["tid"]) in threads
-    ]
+    with traced(browser, page) as events:
+        button(page, "Train").click()
+        button(page, "Go on").wait_for()
+    tasks = longest_tasks(events)
     assert len(tasks) > 20
-    assert max(tasks) < 50, sorted(tasks)[-5:]
+    assert tasks[0] < 50, tasks[:5]
     drawn = page.evaluate("drawn")
     marks = 7  # from 10 to 1,000; each brings news of both losses
     assert len(drawn) < 2 * marks + 10 * (drawn[-1] - drawn[0]) / 1000 + 5

@@ -1,4 +1,4 @@
-"""Sphinx extension: names, colours and line styles of the architectures, from helpers.plotting.
+"""Sphinx extension: names, colours and line styles of the architectures, from helpers.models.
 
 The site gets them as a style sheet, _static/architectures.css, which every page links, and as a
 script, _static/playground/architectures.js, for the live figures: so that a figure, the text
@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from helpers.plotting import COLOURS, LINES, NAMES
+from helpers.models import ARCHITECTURES
 
 BORDERS = {"-": "solid", "--": "dashed"}  # of matplotlib's line styles; the others are dotted
 HUE_ROTATE_180 = np.array(  # Filter Effects Module Level 1, section 8.6
@@ -27,8 +27,9 @@ def on_dark_pages(colour):
 
 def style_sheet():
     """--cbc-NAME for each architecture, on light pages, dark pages and paper."""
-    light = " ".join(f"--cbc-{name}: {colour};" for name, colour in COLOURS.items())
-    dark = " ".join(f"--cbc-{name}: {on_dark_pages(colour)};" for name, colour in COLOURS.items())
+    colours = {name: a.colour for name, a in ARCHITECTURES.items()}
+    light = " ".join(f"--cbc-{name}: {colour};" for name, colour in colours.items())
+    dark = " ".join(f"--cbc-{name}: {on_dark_pages(colour)};" for name, colour in colours.items())
     return (
         f"html {{ {light} }}\n"
         f'html[data-theme="dark"] {{ {dark} }}\n'
@@ -39,8 +40,8 @@ def style_sheet():
 def script():
     """{architecture: {name, line}}, with the line as CSS names it, as a part of the playground."""
     table = {
-        key: {"name": name, "line": BORDERS.get(LINES[key], "dotted")}
-        for key, name in NAMES.items()
+        name: {"name": a.label, "line": BORDERS.get(a.line, "dotted")}
+        for name, a in ARCHITECTURES.items()
     }
     return f'charbook.define("architectures", [], () => ({json.dumps(table)}));\n'
 

@@ -120,7 +120,7 @@ charbook.define("engine", [], () => {
     step(state, id) {
       const { H, sums, table } = this;
       if (!(Number.isInteger(id) && id >= 0 && id < this.V))
-        throw new RangeError(`ids are whole numbers from 0 to ${this.V - 1}, not ${id}`);
+        throw new RangeError(`id ${id} is outside the vocabulary's 0 to ${this.V - 1}`);
       if (this.cell === "gru") {
         affine(sums, this.innerBias, 0, this.recurrent, state.h, H);
         this.#gru(state.h, sums, table, id * 3 * H);

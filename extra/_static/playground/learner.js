@@ -93,7 +93,7 @@ charbook.define("learner", ["matrices"], (matrices) => {
       for (const ids of [x, y])
         for (const id of ids)
           if (!(Number.isInteger(id) && id >= 0 && id < this.V))
-            throw new RangeError(`ids are whole numbers from 0 to ${this.V - 1}, not ${id}`);
+            throw new RangeError(`id ${id} is outside the vocabulary's 0 to ${this.V - 1}`);
       this.#forward(x);
       const loss = this.#crossEntropy(y);
       this.#backward();

@@ -33,7 +33,7 @@ charbook.define("sampling", [], () => {
   }
 
   const NO_GUESS = // helpers.sampling's sentence
-    "the model's guess is not a number (nan): look at its weights and at the losses of its training";
+    "the model's guess is not a number (NaN): check its weights and its training losses";
 
   class NoGuess extends Error {
     constructor() {
@@ -113,7 +113,7 @@ charbook.define("sampling", [], () => {
     constructor(seed, i = 0) {
       for (const number of [seed, i])
         if (!(Number.isSafeInteger(number) && number >= 0))
-          refuse(`a seed is a whole number from 0 to ${Number.MAX_SAFE_INTEGER}`, number);
+          refuse(`seed must be a whole number from 0 to ${Number.MAX_SAFE_INTEGER}`, number);
       const words = Uniforms.#seedWords([...Uniforms.#inWords(seed), ...Uniforms.#inWords(i)]);
       const wide = (k) => BigInt(words[k]) | (BigInt(words[k + 1]) << 32n); // 64 bits
       this.increment = (((wide(4) << 64n) | wide(6)) << 1n | 1n) & Uniforms.#MASK128;
