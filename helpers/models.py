@@ -299,13 +299,15 @@ def check_ids(ids, model, at_least=1):
     if ids.ndim != 1 or len(ids) < at_least:
         least = "two characters, one to read and one to predict" if at_least > 1 else "a character"
         raise ValueError(f"a text must have at least {least}, as ids (N,), not {ids.shape}")
-    ids = arguments.ids_below(ids, getattr(model, "config", {}).get("vocab_size", math.inf))
+    config = getattr(model, "config", None)
+    known = config.get("vocab_size", math.inf) if isinstance(config, dict) else math.inf
+    ids = arguments.ids_below(ids, known)
     return ids if ids.dtype in (np.uint8, np.uint16) else ids.astype(np.int64, copy=False)
 
 
 def context_warning(model, seq_len, windows):
     """A warning, or None, where windows are shorter than the context of a Transformer."""
-    context = getattr(model, "config", {}).get("context", 0)
+    context = model.config["context"] if isinstance(model, CharTransformer) else 0
     if windows == "stream" or context <= seq_len:  # a stream carries keys and values on
         return None
     return (
