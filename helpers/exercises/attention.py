@@ -13,9 +13,8 @@ def three_positions(answer):
     """What three positions find by hand; the same with even weights; the last one, sharp."""
     answer = parts(answer, 3, "three numbers, three numbers and one")
     found_first, evenly, sharply = answer
-    found_first, evenly = (
-        as_array(part, "the numbers for three positions", (3,)) for part in (found_first, evenly)
-    )
+    found_first = as_array(found_first, "the numbers for three positions", (3,))
+    evenly = as_array(evenly, "the numbers for three positions", (3,))
     values = np.array([12.0, 0, 2])
     weights = np.array([[1, 0, 0], [1, 2, 0], [1, 2, 3]])
     unscaled, unmasked = weights**2, np.array([[1, 2, 3]] * 3)
@@ -29,9 +28,7 @@ def three_positions(answer):
             "are the scores divided by the root of d?": found(unscaled, t),
             "the weights should sum to 1": weights[t] @ values,
             "that is the plain mean over the past; the scores differ": values[: t + 1].mean(),
-            "divide by the root of d, not d": (
-                np.sqrt(weights[t]) @ values / np.sqrt(weights[t]).sum()
-            ),
+            "divide by the root of d, not d": found(np.sqrt(weights), t),
         }
         slips = {name: wrong for name, wrong in slips.items() if abs(wrong - found(weights, t)) > 1}
         number(given, found(weights, t), slips, name=f"position {t + 1}")
@@ -93,7 +90,7 @@ def masked_weights(answer):
         compare(got, masked(scores, past), "the table of weights", slips)
 
 
-def turned_by(x, sign=1.0, neighbours=False, first=0, exponent=2.0):
+def rotated(x, sign=1.0, neighbours=False, first=0, exponent=2.0):
     T, d = x.shape
     at = slice(0, d, 2) if neighbours else slice(0, d // 2)
     beside = slice(1, d, 2) if neighbours else slice(d // 2, d)
@@ -112,15 +109,13 @@ def turned(answer):
     for T, half in ((5, 3), (4, 5), (9, 2)):
         x = normal(T, 2 * half)
         slips = {
-            "rotated in the other direction": turned_by(x, -1),
-            "the pairs are (i, i + d/2), not neighbours": turned_by(x, neighbours=True),
-            "positions are counted from 0": turned_by(x, first=1),
-            "the frequencies fall too slowly: is there a 2 in the exponent?": turned_by(
-                x, exponent=1.0
-            ),
+            "rotated in the other direction": rotated(x, -1),
+            "the pairs are (i, i + d/2), not neighbours": rotated(x, neighbours=True),
+            "positions are counted from 0": rotated(x, first=1),
+            "frequencies fall too slowly: is there a 2 in the exponent?": rotated(x, exponent=1.0),
             "nothing is rotated": x,
         }
-        compare(call(answer[0], x), turned_by(x), "the result", slips)
+        compare(call(answer[0], x), rotated(x), "the result", slips)
     slips = {
         "that is one turn, and whole characters fit it badly; go on": 6,
         "can a whole number of turns be nearer to a whole number?": 19,

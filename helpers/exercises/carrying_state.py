@@ -64,9 +64,7 @@ def handed_on(answer):
 
         wrong = {
             "reversed: row 1 continues where row 0 stopped": [moved(p, -1) for p in parts],
-            "reversed, and the last row has no predecessor": [
-                np.roll(p, -1, axis=1) for p in parts
-            ],
+            "reversed, and the last has no predecessor": [np.roll(p, -1, axis=1) for p in parts],
             "row 0 has no predecessor": [np.roll(p, 1, axis=1) for p in parts],
             "this rolls the units, not the rows": [np.roll(p, 1, axis=2) for p in parts],
             "nothing has moved": parts,

@@ -87,7 +87,7 @@ def repeated(answer):
         earlier = [text.find(piece) < i for i, piece in enumerate(pieces)]
         apart = [piece in text[:i] for i, piece in enumerate(pieces)]
         slips = {
-            "does the first of several count?": np.mean(
+            "the first of several does not count": np.mean(
                 [pieces.count(piece) > 1 for piece in pieces]
             ),
             "that is the share that is new": 1 - np.mean(earlier),

@@ -151,9 +151,7 @@ def what_counts(answer):
         ]
         got = [call(answer, *row) for row in rows]
         slips = {
-            "it takes the middle of the interval; the whole of it has to lie beyond the bar": {
-                "edges": (1, 1)
-            },
+            "the whole interval should lie beyond the bar, not its middle": {"edges": (1, 1)},
             "one end of the interval beyond the bar is too little": {"edges": (2, 0)},
             "the untrained difference may be below zero; its size counts": {"size": float},
             "twice the untrained difference is the bar": {"twice": 1},

@@ -91,7 +91,7 @@ def one_step(answer):
         weights = normal(3 * H, E) / 2, normal(3 * H, H) / 2, normal(3 * H), normal(3 * H)
         right, (_, z, n) = gru_step(x, h, *weights, order)
         slips = {
-            "is the order looked at?": gru_step(x, h, *weights)[0],
+            "is the order taken into account?": gru_step(x, h, *weights)[0],
             "here z = 1 keeps the old state": z * n + (1 - z) * h,
             "the reset gate acts after the product": gru_step(x, h, *weights, order, True)[0],
             "the reset gate acts on the bias, too": self_reset(x, h, *weights, order),

@@ -117,10 +117,7 @@ def patience(answer):
                 "the weights of the lowest loss are kept, not the last ones": (None, right[0]),
                 "it stops one evaluation too late": (halted(losses, limit + 1)[0], None),
                 "a single rise is not the end": (halted(losses, 1)[0], None),
-                "compare with the lowest loss so far, not the last": (
-                    by_rises(losses, limit),
-                    None,
-                ),
+                "compare with the lowest loss, not the last": (by_rises(losses, limit), None),
             }
             got = parts(call(answer, losses, limit), 2, "two places: where it stops, what is kept")
             names = "the evaluation at which it stops", "the evaluation that is kept"

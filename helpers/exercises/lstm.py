@@ -94,10 +94,8 @@ def one_step(answer):
         x, h, c = normal(B, E), normal(B, H), normal(B, H)
         weights = normal(4 * H, E) / 2, normal(4 * H, H) / 2, normal(4 * H)
         new_h, new_c, (i, f, g, o) = lstm_step(x, h, c, *weights, order)
-        slips = (
-            {"is the order looked at?": lstm_step(x, h, c, *weights)[:2]} if order != "ifgo" else {}
-        )
-        slips |= {
+        slips = {
+            "is the order taken into account?": lstm_step(x, h, c, *weights)[:2],
             "the two states are the other way round": (new_c, new_h),
             "is the candidate a tanh?": both(o, f * c + i * sigmoid(np.arctanh(g))),
             "are input and forget gate the right way round?": both(o, i * c + f * g),

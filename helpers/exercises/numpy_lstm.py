@@ -139,9 +139,7 @@ def mended_back(answer):
 
         slips = {
             "how does the gradient of h reach c?": back(d_c),
-            "the gradient that comes to c from the next step is lost": back(
-                d_h * o * (1 - tanh_c**2)
-            ),
+            "c's gradient from the next step is lost": back(d_h * o * (1 - tanh_c**2)),
             "h = o tanh(c): where is the derivative of tanh?": back(d_c + d_h * o),
             "h = o tanh(c): where is o?": back(d_c + d_h * (1 - tanh_c**2)),
         }

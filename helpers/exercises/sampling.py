@@ -167,8 +167,6 @@ def expected_stay(answer):
             "whole rounds alone are counted": n * through[-1] / (1 - through[-1]),
             "rounds are counted, and characters are asked for": through[-1] / (1 - through[-1]),
             "the probabilities differ: their mean will not do": p.mean() / (1 - p.mean()),
-            "the character that leaves the loop is not counted": (
-                through.sum() / (1 - through[-1]) + 1
-            ),
+            "the one that leaves the loop is not counted": through.sum() / (1 - through[-1]) + 1,
         }
         compare(call(answer, p), through.sum() / (1 - through[-1]), "the expected number", slips)

@@ -43,17 +43,15 @@ def louder(answer):
             raised = p.copy()
             raised[:, which] *= factor
             right = raised / raised.sum(axis=1, keepdims=True)
-            only, wrong_row = p.copy(), p.copy()
+            only, by_row = p.copy(), p.copy()
             only[:, which] = right[:, which]
-            wrong_row[which % N] *= factor
+            by_row[which % N] *= factor
             slips = {
                 "the rows no longer sum to 1": raised,
                 "the others should shrink, all by the same factor": only,
                 "each position has a sum of its own": raised / raised.sum(),
                 "each position sums to 1 over its characters": raised / raised.sum(axis=0),
-                "a character is a column, not a row": (
-                    wrong_row / wrong_row.sum(axis=1, keepdims=True)
-                ),
+                "a character is a column, not a row": by_row / by_row.sum(axis=1, keepdims=True),
                 "multiply the probability, not its logarithm": powered(p, which, factor),
             }
             compare(call(answer, p, which, factor), right, "the probabilities", slips)

@@ -103,7 +103,7 @@ CASES = [
             "one too late": (stop(late=1), "too late"),
             "the last ones": (stop(keep="last"), "lowest loss are kept"),
             "of all": (stop(keep="whole"), "nothing after the stop"),
-            "rises in a row": (stop(rises=True), "lowest loss so far"),
+            "rises in a row": (stop(rises=True), "lowest loss, not the last"),
             "one number": (lambda losses, patience: int(losses.argmin()), "two places"),
         },
     ),
