@@ -87,8 +87,8 @@ def site(tmp_path_factory):
     out, failures = shared / "site", shared / "site-failures.txt"
     with FileLock(shared / "site.lock"):
         if not failures.exists():
-            failures.write_text(build_site(out))
-    assert not failures.read_text(), failures.read_text()
+            failures.write_text(build_site(out), encoding="utf-8")
+    assert not failures.read_text(encoding="utf-8"), failures.read_text(encoding="utf-8")
     return out / "_build" / "html"
 
 
@@ -97,7 +97,7 @@ def build_site(out):
     jupyter_book = Path(sys.executable).parent / "jupyter-book"
     root = Path(__file__).resolve().parent
     command = [jupyter_book, "build", root, "--path-output", out, "-W", "-n", "--keep-going"]
-    run = subprocess.run(command, capture_output=True, text=True, check=False)
+    run = subprocess.run(command, capture_output=True, encoding="utf-8", check=False)
     if run.returncode == 0:
         return ""
     lines = run.stderr.split("\n")

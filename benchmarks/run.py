@@ -212,7 +212,7 @@ def elsewhere(code, **environment):
     """What a process of its own prints, as JSON."""
     run = subprocess.run(
         [sys.executable, "-c", code], cwd=ROOT, env=os.environ | environment, capture_output=True,
-        text=True, check=True,
+        encoding="utf-8", check=True,
     )  # fmt: skip
     return json.loads(run.stdout)
 

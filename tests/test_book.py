@@ -198,7 +198,7 @@ def test_every_glued_number_in_a_sentence_is_stored():
     stored = {name for path in NOTEBOOKS for cell in code_cells(path) for name in glued(cell)}
     for path in [*NOTEBOOKS, *ROOT.glob("chapters/*.md"), ROOT / "intro.md"]:
         if path.suffix == ".md":
-            text = path.read_text()
+            text = path.read_text(encoding="utf-8")
         else:
             cells = nbformat.read(path, as_version=4).cells
             text = "\n".join(c.source for c in cells if c.cell_type == "markdown")
@@ -278,7 +278,7 @@ def test_the_landing_page_lists_the_chapters_in_the_order_of_the_contents():
 
 
 def test_each_chapter_has_a_measured_time():
-    seconds = json.loads((ROOT / "data/results/chapter-seconds.json").read_text())
+    seconds = json.loads((ROOT / "data/results/chapter-seconds.json").read_text(encoding="utf-8"))
     assert set(seconds) == {p.stem for p in NOTEBOOKS}
 
 
@@ -292,7 +292,7 @@ def test_tiny_shakespeare_is_not_in_the_repository():
 def pages(site):
     """Path of each page -> its parsed HTML."""
     found = [p for p in site.rglob("*.html") if "_static" not in p.parts]
-    return {p: BeautifulSoup(p.read_text(), "html.parser") for p in found}
+    return {p: BeautifulSoup(p.read_text(encoding="utf-8"), "html.parser") for p in found}
 
 
 def test_the_site_has_a_page_for_each_notebook(pages, site):

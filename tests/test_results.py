@@ -19,7 +19,7 @@ def test_a_stored_run_is_its_file():
 def test_a_wrong_name_gets_the_nearest(tmp_path, monkeypatch):
     monkeypatch.setattr(results, "BOOK_DATA", tmp_path)
     (tmp_path / "results").mkdir()
-    (tmp_path / "results" / "curves.json").write_text('{"runs": []}')
+    (tmp_path / "results" / "curves.json").write_text('{"runs": []}', encoding="utf-8")
     with pytest.raises(FileNotFoundError, match=r"'curve'.*mean 'curves'"):
         stored_run("curve")
     with pytest.raises(FileNotFoundError, match=r"'loss' in [^ ]*results\. It has: curves$"):
@@ -36,6 +36,8 @@ def test_a_record_has_what_its_numbers_depend_on(tmp_path, monkeypatch):
     assert record("it", body, machine="another")["machine"] == "another"
     assert "corpus" not in record("it", body)
     write_record(made, tmp_path / "results")
-    assert '"losses": [1.5, 2.0, -3],\n' in (tmp_path / "results" / "it.json").read_text()
+    assert '"losses": [1.5, 2.0, -3],\n' in (tmp_path / "results" / "it.json").read_text(
+        encoding="utf-8"
+    )
     monkeypatch.setattr(results, "BOOK_DATA", tmp_path)
     assert stored_run("it") == made

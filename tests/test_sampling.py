@@ -536,7 +536,9 @@ def test_without_the_fast_paths_the_text_is_the_same():
         "print([sampling.generate(small.tiny(cell, 1), Vocabulary('abcdefg'), p, 40, seed=3)"
         f" for cell in {ARCHITECTURES} for p in ('gab', {PROMPTS})])"
     )
-    slow = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, text=True)
+    slow = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, check=True, encoding="utf-8"
+    )
     fast = [
         generate(small.tiny(cell, 1), VOCAB, prompt, 40, seed=3)
         for cell in ARCHITECTURES

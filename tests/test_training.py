@@ -435,7 +435,11 @@ def test_without_the_folder_of_fast_paths_everything_still_works(tmp_path):
         "assert not any('fast' in name for name in sys.modules if name.startswith('helpers'))\n"
     )
     run = subprocess.run(
-        [sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, check=False
+        [sys.executable, "-c", program],
+        cwd=tmp_path,
+        capture_output=True,
+        encoding="utf-8",
+        check=False,
     )
     assert run.returncode == 0, run.stderr
 

@@ -346,5 +346,5 @@ def _final_ids(counter, rare):
 
 def _write_text(path, text):
     part = path.with_name(f"{path.name}.part")
-    part.write_text(text)
+    part.write_text(text, encoding="utf-8")
     os.replace(part, path)

@@ -104,7 +104,7 @@ def read(path):
     Raises ValueError for a file that ``export`` did not write.
     """
     path = Path(path)
-    script = path.read_text()
+    script = path.read_text(encoding="utf-8")
     try:
         description = json.loads(script.partition("] = ")[2].rstrip().removesuffix(";"))
     except ValueError as error:

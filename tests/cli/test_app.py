@@ -37,7 +37,7 @@ def train(*arguments, steps=25, every=10):
 def trained(tmp_path_factory):
     """A finished run of 25 updates; not to be changed."""
     folder = tmp_path_factory.mktemp("trained")
-    (folder / "text.txt").write_text(TEXT)
+    (folder / "text.txt").write_text(TEXT, encoding="utf-8")
     train(folder / "text.txt", "--out", folder / "run")
     return folder / "run"
 
@@ -50,7 +50,7 @@ def copied(trained, tmp_path):
 
 def metrics(folder):
     """The lines of a run's metrics, but for the seconds."""
-    lines = map(json.loads, (folder / "metrics.jsonl").read_text().splitlines())
+    lines = map(json.loads, (folder / "metrics.jsonl").read_text(encoding="utf-8").splitlines())
     return [{k: v for k, v in line.items() if k != "seconds"} for line in lines]
 
 
@@ -131,7 +131,7 @@ def test_a_sample_is_the_prompt_and_what_generate_gives(trained):
 
 def test_evaluation_says_what_it_found_in_words_and_in_json(trained, tmp_path):
     model, vocab, _ = checkpoint.load(trained)
-    (tmp_path / "other.txt").write_text(TEXT[200:400])
+    (tmp_path / "other.txt").write_text(TEXT[200:400], encoding="utf-8")
     expected = runs.evaluate(model, vocab.encode(TEXT[200:400]))
     code, out, _ = helpers("evaluate", trained, tmp_path / "other.txt")
     assert code == 0
@@ -161,7 +161,7 @@ def test_no_more_is_read_than_the_limit_asks_for():
 
 
 def test_rare_characters_are_one_symbol_from_training_to_evaluation(tmp_path):
-    (tmp_path / "text.txt").write_text(TEXT + "日本語🙂")
+    (tmp_path / "text.txt").write_text(TEXT + "日本語🙂", encoding="utf-8")
     _, _, err = train(tmp_path / "text.txt", "--out", tmp_path / "run", "--rare", 3)
     assert re.search(r"\((\d+) of them rare, as one symbol\)", err)
     assert RARE in checkpoint.load(tmp_path / "run")[1]
@@ -174,7 +174,9 @@ def test_rare_characters_are_one_symbol_from_training_to_evaluation(tmp_path):
 def test_a_folder_and_standard_input_can_be_trained_on(tmp_path):
     (tmp_path / "texts").mkdir()
     for i in range(3):
-        (tmp_path / "texts" / f"{i}.txt").write_text(TEXT[500 * i : 500 * (i + 1)])
+        (tmp_path / "texts" / f"{i}.txt").write_text(
+            TEXT[500 * i : 500 * (i + 1)], encoding="utf-8"
+        )
     (tmp_path / "texts" / "x.bin").write_bytes(b"\0")
     _, _, err = train(tmp_path / "texts", "--out", tmp_path / "a", steps=2)
     assert "passed over 1 files that are no text" in err
@@ -230,7 +232,7 @@ def test_ctrl_c_saves_and_says_how_to_go_on(
     trained, tmp_path, interrupting, monkeypatch, number, code
 ):
     interrupting(17, number)
-    (tmp_path / "text.txt").write_text(TEXT)
+    (tmp_path / "text.txt").write_text(TEXT, encoding="utf-8")
     run = tmp_path / "run"
     found = helpers(
         "train", tmp_path / "text.txt", "--out", run, "--steps", 25, "--every", 10, *SMALL
@@ -258,7 +260,7 @@ def test_ctrl_c_while_the_text_is_read_leaves_nothing(tmp_path, monkeypatch):
 
 
 def test_a_finished_run_can_be_lengthened(trained, tmp_path):
-    (tmp_path / "text.txt").write_text(TEXT)
+    (tmp_path / "text.txt").write_text(TEXT, encoding="utf-8")
     train(tmp_path / "text.txt", "--out", tmp_path / "run", steps=20)
     code, _, err = helpers("train", "--resume", tmp_path / "run")
     assert (code, "nothing is left to do" in err) == (0, True)
@@ -286,7 +288,7 @@ def test_killed_twenty_times_a_training_goes_on_bit_for_bit(tmp_path, monkeypatc
     monkeypatch.setenv("PYTHONPATH", str(ROOT))  # the fork server imports torch once
     processes = multiprocessing.get_context("forkserver")
     processes.set_forkserver_preload(["helpers.cli.app", "helpers.cli.runs", "torch._dynamo"])
-    (tmp_path / "text.txt").write_text(TEXT)
+    (tmp_path / "text.txt").write_text(TEXT, encoding="utf-8")
     begin = ["train", str(tmp_path / "text.txt"), "--steps", "900", "--every", "15", *SMALL]
     begin += ["--num-layers", "2", "--dropout", "0.3", "--windows", "stream"]
     started = time.perf_counter()
@@ -490,9 +492,9 @@ def test_a_text_too_short_to_evaluate(trained):
 
 
 def test_places_that_hold_something_else(tmp_path, trained):
-    (tmp_path / "file").write_text("mine")
+    (tmp_path / "file").write_text("mine", encoding="utf-8")
     (tmp_path / "full").mkdir()
-    (tmp_path / "full" / "letter.txt").write_text("mine")
+    (tmp_path / "full" / "letter.txt").write_text("mine", encoding="utf-8")
     for place, message in (("file", "is a file; --out must name"), ("full", "has 'letter.txt'")):
         code, said = line_of_error(helpers("train", "austen", "--out", tmp_path / place))
         assert (code, message in said) == (2, True), said
@@ -554,9 +556,9 @@ def test_a_disk_that_refuses(trained, copied, tmp_path, monkeypatch, name, when)
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
 def test_a_full_disk_that_is_none_of_our_files(trained):
     command = [sys.executable, "-m", "helpers", "sample", str(trained), "--length", "5"]
-    with open("/dev/full", "w") as full:
+    with open("/dev/full", "w", encoding="utf-8") as full:
         found = subprocess.run(
-            command, cwd=ROOT, stdout=full, stderr=subprocess.PIPE, text=True, check=False
+            command, cwd=ROOT, stdout=full, stderr=subprocess.PIPE, encoding="utf-8", check=False
         )
     assert found.returncode == 1
     assert "disk is full" in found.stderr
@@ -612,6 +614,6 @@ def test_help_answers_without_torch():
         "assert 'torch' not in sys.modules"
     )
     out = subprocess.run(
-        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, encoding="utf-8", check=True
     ).stdout
     assert all(word in out for word in ("--cell", "--resume", "transformer", "standard input"))

@@ -75,11 +75,11 @@ def test_files_are_joined_at_line_ends(tmp_path):
 
 def test_a_folder_gives_its_texts_in_order_without_hidden_and_binary_files(tmp_path):
     put(tmp_path, b="b", a_in_z="z", a_in_y="y")
-    (tmp_path / ".hidden").write_text("no")
+    (tmp_path / ".hidden").write_text("no", encoding="utf-8")
     (tmp_path / ".git").mkdir()
-    (tmp_path / ".git" / "config").write_text("no")
+    (tmp_path / ".git" / "config").write_text("no", encoding="utf-8")
     (tmp_path / "a" / "cached.pyc").write_bytes(b"\x00\x01\xff")
-    (tmp_path / "c.md").write_text("c")
+    (tmp_path / "c.md").write_text("c", encoding="utf-8")
     found, passed_over = find_texts([tmp_path])
     names = [p.relative_to(tmp_path).as_posix() for p in found]
     assert names == ["a/y.txt", "a/z.txt", "b.txt", "c.md"]
@@ -91,7 +91,7 @@ def test_globs_names_and_standard_input(tmp_path, monkeypatch):
     assert [p.name for p in find_texts([f"{tmp_path}/*.txt"])[0]] == ["a.txt", "b.txt"]
     assert len(find_texts([f"{tmp_path}/**/*.txt"])[0]) == 3
     paths, _ = find_texts(["austen", "-"])
-    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"piped")))
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"piped"), encoding="utf-8"))
     assert "".join(read_texts(paths)) == load_corpus("austen").text.rstrip("\n") + "\npiped"
 
 
@@ -174,7 +174,7 @@ def test_a_text_that_was_cut_or_edited_is_refused(tmp_path):
     with pytest.raises(ValueError, match="cut short or changed: it has 8 bytes"):
         open_encoded(run)
     for wrong in ("{", '{"format": "other"}', "[]", json.dumps({"format": encoded.FORMAT})):
-        (run / "text.json").write_text(wrong)
+        (run / "text.json").write_text(wrong, encoding="utf-8")
         with pytest.raises(ValueError, match="not whole, or was edited"):
             open_encoded(run)
     with pytest.raises(FileNotFoundError, match="no encoded text"):
@@ -233,7 +233,9 @@ def test_memory_does_not_grow_with_the_text(tmp_path):
                 file.write(line * (10**6 // len(line)))
         command = [sys.executable, "-c", MEASURE, tmp_path / "long.txt", tmp_path / "run"]
         root = Path(encoded.__file__).parents[2]
-        out = subprocess.run(command, cwd=root, capture_output=True, text=True, check=True).stdout
+        out = subprocess.run(
+            command, cwd=root, capture_output=True, encoding="utf-8", check=True
+        ).stdout
         n, *kilobytes = map(int, out.split())
         assert n == megabytes * (10**6 // len(line)) * len(line)
         peaks.append(kilobytes)

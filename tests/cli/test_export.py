@@ -64,7 +64,7 @@ def test_less_precision_is_a_smaller_file_and_a_larger_error(folder, tmp_path):
 
 
 def test_the_script_sets_a_variable_named_like_the_file(folder, tmp_path):
-    script = export(folder, tmp_path / 'my "novel".js')["path"].read_text()
+    script = export(folder, tmp_path / 'my "novel".js')["path"].read_text(encoding="utf-8")
     assert script.startswith(r'(globalThis.charbookModels ??= {})["my \"novel\""] = {')
     assert script.endswith("};\n")
     assert script.isascii()  # é and — are escaped, whatever encoding a server claims
@@ -117,20 +117,22 @@ def test_a_folder_that_is_not_there_is_made(folder, tmp_path):
 
 @pytest.mark.parametrize("script", ["", "x = 1;", 'a["b"] = {};', 'a["b"] = {"format": 1'])
 def test_another_file_is_no_exported_model(tmp_path, script):
-    (tmp_path / "m.js").write_text(script)
+    (tmp_path / "m.js").write_text(script, encoding="utf-8")
     with pytest.raises(ValueError, match="no exported model"):
         read(tmp_path / "m.js")
 
 
 def test_a_newer_version_is_refused(folder, tmp_path):
     path = export(folder, tmp_path / "m.js")["path"]
-    path.write_text(path.read_text().replace('"version":1', '"version":2'))
+    path.write_text(
+        path.read_text(encoding="utf-8").replace('"version":1', '"version":2'), encoding="utf-8"
+    )
     with pytest.raises(ValueError, match="version"):
         read(path)
 
 
 def test_the_payload_is_json(folder, tmp_path):
-    script = export(folder, tmp_path / "m.js")["path"].read_text()
+    script = export(folder, tmp_path / "m.js")["path"].read_text(encoding="utf-8")
     description = json.loads(script.partition(" = ")[2].rstrip(";\n"))
     assert description["characters"] == "\n abcé—"
     assert description["format"] == "character-by-character model"  # what the page looks for

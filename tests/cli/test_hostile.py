@@ -36,7 +36,7 @@ DONE = 12  # updates of the run that is spoilt here; two of them in its second e
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):
     folder = tmp_path_factory.mktemp("hostile")
-    (folder / "text.txt").write_text(load_corpus("austen").text[:1500])
+    (folder / "text.txt").write_text(load_corpus("austen").text[:1500], encoding="utf-8")
     code, _, err = helpers(
         "train", folder / "text.txt", "--out", folder / "run", "--steps", DONE, "--every", 10,
         *SMALL,
@@ -325,7 +325,7 @@ def leaves(tree, way=()):
 def test_whatever_stands_in_a_description_the_answer_is_a_line(run, file):
     """Each entry takes each of ten other values: the run goes on, or a line says why not."""
     noise = random.Random(0)
-    whole = json.loads((run / file).read_text())
+    whole = json.loads((run / file).read_text(encoding="utf-8"))
     saved = bytes_of(run)
     refused = 0
     for way in leaves(whole):
@@ -335,7 +335,7 @@ def test_whatever_stands_in_a_description_the_answer_is_a_line(run, file):
             for key in way[:-1]:
                 place = place[key]
             place[way[-1]] = value
-            (run / file).write_text(json.dumps(changed))
+            (run / file).write_text(json.dumps(changed), encoding="utf-8")
             code, _, err = helpers("train", "--resume", run, "--steps", DONE)
             if code:
                 assert err.splitlines()[-1].startswith("error: "), (way, value, err)
@@ -364,7 +364,7 @@ def test_weights_of_another_type_are_not_saved(tmp_path, run):
 
 
 def test_a_checkpoint_error_is_a_value_error_that_names_the_folder(tmp_path):
-    (tmp_path / "checkpoint.json").write_text("[1, 2]")
+    (tmp_path / "checkpoint.json").write_text("[1, 2]", encoding="utf-8")
     with pytest.raises(CheckpointError, match="is not a checkpoint of this book") as caught:
         checkpoint.load(tmp_path)
     assert str(tmp_path) in str(caught.value)
@@ -590,7 +590,7 @@ def test_a_disk_that_takes_half_a_checkpoint(run, no_more_than):
 
 
 def test_a_disk_that_takes_half_a_text(tmp_path, no_more_than):
-    (tmp_path / "it.txt").write_text("some words\n" * 2000)
+    (tmp_path / "it.txt").write_text("some words\n" * 2000, encoding="utf-8")
     no_more_than(9000)
     code, said = line_of_error(helpers("train", tmp_path / "it.txt", "--out", tmp_path / "run"))
     assert (code, "the disk is full" in said) == (1, True), said
@@ -610,7 +610,7 @@ def test_a_disk_that_takes_half_an_export(run, tmp_path, no_more_than):
 
 def test_an_export_does_not_replace_what_is_no_export(run, tmp_path):
     place = tmp_path / "app.js"
-    place.write_text("// three weeks of work\n")
+    place.write_text("// three weeks of work\n", encoding="utf-8")
     code, said = line_of_error(helpers("export", run, place))
     assert (code, "app.js is there and is no exported model" in said) == (2, True), said
-    assert place.read_text() == "// three weeks of work\n"
+    assert place.read_text(encoding="utf-8") == "// three weeks of work\n"

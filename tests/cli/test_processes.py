@@ -27,7 +27,7 @@ ROOT = Path(several.__file__).resolve().parents[2]
 @pytest.fixture(scope="module")
 def text(tmp_path_factory):
     path = tmp_path_factory.mktemp("text") / "text.txt"
-    path.write_text(load_corpus("austen").text[:2000])
+    path.write_text(load_corpus("austen").text[:2000], encoding="utf-8")
     return str(path)
 
 
@@ -42,7 +42,7 @@ def one_of_two(rank, port, log, arguments):
         "RANK": str(rank), "LOCAL_RANK": str(rank), "WORLD_SIZE": "2",
         "MASTER_ADDR": "localhost", "MASTER_PORT": str(port),
     }  # fmt: skip
-    with open(f"{log}.{rank}", "w") as sys.stderr:
+    with open(f"{log}.{rank}", "w", encoding="utf-8") as sys.stderr:
         main(arguments)
 
 
@@ -63,11 +63,15 @@ def in_two(tmp_path, *arguments):
         process.join(600)
         if process.exitcode is None:
             process.kill()
-    return [p.exitcode for p in both], [Path(f"{log}.{rank}").read_text() for rank in (0, 1)]
+    return [p.exitcode for p in both], [
+        Path(f"{log}.{rank}").read_text(encoding="utf-8") for rank in (0, 1)
+    ]
 
 
 def metrics(folder):
-    return list(map(json.loads, (folder / "metrics.jsonl").read_text().splitlines()))
+    return list(
+        map(json.loads, (folder / "metrics.jsonl").read_text(encoding="utf-8").splitlines())
+    )
 
 
 def assert_same_losses(one, two, within=1e-4):
@@ -84,7 +88,11 @@ def test_torchrun_with_two_processes_gives_the_losses_of_one(text, tmp_path):
     torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
     command = [*torchrun, "--nproc-per-node", "2", "-m", "helpers", "train", *arguments]
     found = subprocess.run(
-        [*command, "--out", tmp_path / "two"], cwd=ROOT, capture_output=True, text=True, check=False
+        [*command, "--out", tmp_path / "two"],
+        cwd=ROOT,
+        capture_output=True,
+        encoding="utf-8",
+        check=False,
     )
     assert found.returncode == 0, found.stderr
     assert len(re.findall("update 20 of 40", found.stderr)) == 1

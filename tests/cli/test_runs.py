@@ -48,7 +48,7 @@ class Bar:
 
 def text(folder):
     path = folder / "text.txt"
-    path.write_text(load_corpus("austen").text[:1500])
+    path.write_text(load_corpus("austen").text[:1500], encoding="utf-8")
     return encoded.find_texts([path])[0]
 
 
@@ -86,7 +86,9 @@ def test_a_stored_setting_has_its_kind_and_a_whole_number_is_a_real_one(finished
 
 
 def lines(run):
-    return list(map(json.loads, (run.folder / runs.METRICS).read_text().splitlines()))
+    return list(
+        map(json.loads, (run.folder / runs.METRICS).read_text(encoding="utf-8").splitlines())
+    )
 
 
 def test_every_tenth_update_has_a_line_with_the_mean_of_its_ten(finished):

@@ -30,7 +30,7 @@ def page_of(browser, folder, *scripts):
     """An empty page from the disk with scripts; what it complains of fails the test."""
     file = folder / "page.html"
     sources = "".join(f'<script src="{script.as_uri()}"></script>' for script in scripts)
-    file.write_text(f"<!doctype html>{sources}")
+    file.write_text(f"<!doctype html>{sources}", encoding="utf-8")
     page = browser.new_page()
     complaints = watch(page)
     page.goto(file.as_uri())

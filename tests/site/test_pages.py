@@ -28,7 +28,7 @@ from tests.site.browser import chromium, watch
 from tools.site.architectures import on_dark_pages
 
 ROOT = Path(__file__).resolve().parents[2]
-TOC = yaml.safe_load((ROOT / "_toc.yml").read_text())
+TOC = yaml.safe_load((ROOT / "_toc.yml").read_text(encoding="utf-8"))
 CHAPTERS = [c["file"] for part in TOC["parts"] for c in part["chapters"]]
 PAGES = [TOC["root"], *CHAPTERS, "genindex", "search"]
 NOTEBOOKS = [c for c in CHAPTERS if (ROOT / f"{c}.ipynb").is_file()]

@@ -463,11 +463,11 @@ HAMLET = "HAMLET:\n"
 def pages(tmp_path_factory):
     """A small site in the book's theme with the playground on two of its pages."""
     source = tmp_path_factory.mktemp("small")
-    (source / "conf.py").write_text(CONF)
+    (source / "conf.py").write_text(CONF, encoding="utf-8")
     for name, text in SOURCES_OF_PAGES.items():
-        (source / f"{name}.md").write_text(text)
+        (source / f"{name}.md").write_text(text, encoding="utf-8")
     command = [sys.executable, "-m", "sphinx", "-q", "-W", "-b", "html", source, source / "out"]
-    run = subprocess.run(command, capture_output=True, text=True, check=False)
+    run = subprocess.run(command, capture_output=True, encoding="utf-8", check=False)
     assert run.returncode == 0, run.stderr
     return source / "out"
 
@@ -543,10 +543,10 @@ def python_text(cell="lstm", prompt=HAMLET, length=500, seed=1, temperature=0.8,
 
 def test_only_pages_with_a_playground_load_it(pages):
     for name in SOURCES_OF_PAGES:
-        html = (pages / f"{name}.html").read_text()
+        html = (pages / f"{name}.html").read_text(encoding="utf-8")
         assert ("playground/engine.js" in html) == (name != "plain")
         assert ("playground/playground.css" in html) == (name != "plain")
-    assert INTRODUCTION in (pages / "index.html").read_text()
+    assert INTRODUCTION in (pages / "index.html").read_text(encoding="utf-8")
 
 
 def test_nothing_is_loaded_before_play(opened, pages):

@@ -269,10 +269,12 @@ def test_the_recipe_is_the_books(trainer):
 def built(tmp_path_factory):
     """A small site in the book's theme: one page, on which a network can be trained."""
     source = tmp_path_factory.mktemp("small")
-    (source / "conf.py").write_text(CONF)
-    (source / "index.md").write_text("# Here\n\n:::{train-here}\nYour text stays with you.\n:::\n")
+    (source / "conf.py").write_text(CONF, encoding="utf-8")
+    (source / "index.md").write_text(
+        "# Here\n\n:::{train-here}\nYour text stays with you.\n:::\n", encoding="utf-8"
+    )
     command = [sys.executable, "-m", "sphinx", "-q", "-W", "-b", "html", source, source / "out"]
-    run = subprocess.run(command, capture_output=True, text=True, check=False)
+    run = subprocess.run(command, capture_output=True, encoding="utf-8", check=False)
     assert run.returncode == 0, run.stderr
     return source / "out"
 

@@ -24,7 +24,7 @@ def test_a_bar_that_is_not_shown_passes_everything_on():
 def test_the_environment_switches_bars_off(switched_off):
     done = subprocess.run(
         [sys.executable, "-c", SHOW], env=os.environ | {"TQDM_DISABLE": switched_off},
-        capture_output=True, text=True, check=True,
+        capture_output=True, encoding="utf-8", check=True,
     )  # fmt: skip
     assert ("learning: 100%" in done.stderr) == (not switched_off)
 
@@ -33,6 +33,6 @@ def test_of_what_takes_less_than_two_seconds_there_is_no_bar():
     code = SHOW.replace("delay=0, ", "").replace(", leave=True", "")
     done = subprocess.run(
         [sys.executable, "-c", code], env=os.environ | {"TQDM_DISABLE": ""},
-        capture_output=True, text=True, check=True,
+        capture_output=True, encoding="utf-8", check=True,
     )  # fmt: skip
     assert done.stderr.strip() == ""

@@ -37,24 +37,27 @@ def test_the_address_is_the_same_everywhere():
 def test_a_changed_file_is_named(copy, capsys):
     page = copy / "README.md"
     page.write_text(
-        page.read_text().replace("<!-- address: errors -->", "<!-- address: errors -->!")
+        page.read_text(encoding="utf-8").replace(
+            "<!-- address: errors -->", "<!-- address: errors -->!"
+        ),
+        encoding="utf-8",
     )
     assert address.main(["--check"]) == 1
     assert capsys.readouterr().out == "README.md\n"
 
 
 def test_an_address_is_set_everywhere_and_taken_back(copy):
-    before = {path: path.read_text() for path in copy.rglob("*.ipynb")}
+    before = {path: path.read_text(encoding="utf-8") for path in copy.rglob("*.ipynb")}
     address.main([SOME + ".git"])
-    config = (copy / "_config.yml").read_text()
+    config = (copy / "_config.yml").read_text(encoding="utf-8")
     assert f'url: "{SOME}"' in config
     assert "use_issues_button: true" in config
-    assert f"[issues]({SOME}/issues)" in (copy / "README.md").read_text()
-    assert all(SOME in path.read_text() for path in before)
+    assert f"[issues]({SOME}/issues)" in (copy / "README.md").read_text(encoding="utf-8")
+    assert all(SOME in path.read_text(encoding="utf-8") for path in before)
     assert address.main(["--check"]) == 0
     address.main(["--none"])
-    assert {path: path.read_text() for path in before} == before
-    assert "github.com/somebody" not in (copy / "_config.yml").read_text()
+    assert {path: path.read_text(encoding="utf-8") for path in before} == before
+    assert "github.com/somebody" not in (copy / "_config.yml").read_text(encoding="utf-8")
 
 
 def test_a_wrong_address_is_refused(capsys):
@@ -75,7 +78,7 @@ def alone(copy, tmp_path):
     environment = tmp_path / "environment"
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", environment], check=True)
     (packages,) = environment.glob("lib/python*/site-packages")
-    (packages / "lent.pth").write_text(sysconfig.get_path("purelib") + "\n")
+    (packages / "lent.pth").write_text(sysconfig.get_path("purelib") + "\n", encoding="utf-8")
     return folder, environment
 
 
@@ -90,7 +93,7 @@ def run(notebook, environment, monkeypatch):
     monkeypatch.setenv("JUPYTER_PATH", str(environment / "share/jupyter"))
     spec = '{"argv": ["%s", "-m", "ipykernel_launcher", "-f", "{connection_file}"], '
     spec += '"display_name": "alone", "language": "python"}'
-    (kernel / "kernel.json").write_text(spec % (environment / "bin/python"))
+    (kernel / "kernel.json").write_text(spec % (environment / "bin/python"), encoding="utf-8")
     stored = nbformat.read(notebook, as_version=4)
     client = NotebookClient(
         stored,

@@ -99,7 +99,7 @@ class Finish(SphinxPostTransform):
                 logger.warning("pasted: %r %s", key, why, location=holder)
             return
         stored = Path(self.env.mystnb_config.output_folder) / f"{doc}.glue.json"
-        glued = json.loads(stored.read_text()) if stored.is_file() else {}
+        glued = json.loads(stored.read_text(encoding="utf-8")) if stored.is_file() else {}
         data = glued.get(key, {}).get("data", {})
         if "image/png" in data and alt:
             size = glued[key].get("metadata", {}).get("image/png", {})
