@@ -247,6 +247,11 @@ def _decode(data, path):
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise not_utf8(path, data[error.start], error.start) from error
+    return line_feeds(text)
+
+
+def line_feeds(text):
+    """A text whose lines end with LF, where they may have ended with CR LF or CR."""
     return text.replace("\r\n", "\n").replace("\r", "\n")
 
 

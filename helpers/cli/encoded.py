@@ -20,13 +20,24 @@ from pathlib import Path
 
 import numpy as np
 
-from ..corpus import RARE, SOURCES, Vocabulary, locate, not_utf8, refuse_zeros, split_ids
+from ..corpus import (
+    RARE,
+    SOURCES,
+    Vocabulary,
+    line_feeds,
+    locate,
+    not_utf8,
+    refuse_zeros,
+    split_ids,
+)
+from ..support.files import UNFINISHED, expand_user, write_whole
 
 IDS, DESCRIPTION = "text.ids", "text.json"
 FORMAT, VERSION = "character-by-character text", 1
 BLOCK = 2**17  # bytes read at once: what is made of them still fits the cache
 WIDTHS = (np.uint8, np.uint16, np.uint32)
 STDIN = "-"
+MOST_NAMED = 10  # files that an error lists
 
 
 @dataclass(frozen=True)
@@ -44,34 +55,54 @@ class EncodedText:
 
 
 def find_texts(sources):
-    """Expand names, files, folders, globs and "-" -> [path or "-"], and files passed over.
+    """Expand names, files, folders, globs and "-" -> [path or "-"], and paths passed over.
 
     A folder gives the files in it and below, in the order of their paths, without hidden
-    ones and those that are no text (a zero byte in the first 8,000: git's rule).
+    ones and those that are no text (a zero byte in the first 8,000: git's rule). Folders that
+    are linked in are passed over as well: they may lead back to where they are.
     Raises FileNotFoundError where a source gives nothing, and what ``locate`` raises.
     """
     found, passed_over = [], []
     for source in map(str, sources):
-        path = Path(source).expanduser()
+        path = expand_user(source)
         if source == STDIN:
             found.append(STDIN)
-        elif source not in SOURCES and path.is_dir():
-            files = [p for p in sorted(path.rglob("*")) if p.is_file()]
-            files = [p for p in files if not any(x[0] == "." for x in p.relative_to(path).parts)]
-            texts = [p for p in files if not _is_binary(p)]
+        elif source not in SOURCES and os.path.isdir(path):
+            files, linked = _files_below(path)
+            binary = [file for file in files if _is_binary(file)]
+            texts = sorted(set(files).difference(binary), key=_parts)
             if not texts:
                 raise FileNotFoundError(f"the folder {path} holds no text files")
-            found += texts
-            passed_over += [p for p in files if p not in set(texts)]
-        elif source not in SOURCES and not path.is_file() and glob.has_magic(source):
-            files = sorted(glob.glob(str(path), recursive=True))
-            files = [Path(p) for p in files if Path(p).is_file()]
+            found += map(Path, texts)
+            passed_over += map(Path, binary + linked)
+        elif source not in SOURCES and not os.path.isfile(path) and glob.has_magic(source):
+            files = sorted(filter(os.path.isfile, glob.glob(str(path), recursive=True)))
             if not files:
                 raise FileNotFoundError(f"no file matches {source!r}, looked for from {Path.cwd()}")
-            found += files
+            found += map(Path, files)
         else:
             found.append(locate(source))
     return found, passed_over
+
+
+def _files_below(folder):
+    """The files in a folder and below, and the folders that are linked in; no hidden ones."""
+    files, linked = [], []
+    for place, folders, names in os.walk(folder, onerror=_refuse):
+        folders[:] = sorted(name for name in folders if name[0] != ".")
+        paths = [os.path.join(place, name) for name in sorted(names) if name[0] != "."]
+        files += filter(os.path.isfile, paths)
+        linked += filter(os.path.islink, (os.path.join(place, name) for name in folders))
+    return files, linked
+
+
+def _refuse(error):
+    """A folder that cannot be read is an error, as a file is; ``os.walk`` would leave it out."""
+    raise error
+
+
+def _parts(path):
+    return path.split(os.sep)
 
 
 def _is_binary(path):
@@ -119,9 +150,7 @@ def _read_text(source, progress):
             held_back = ""
             if data and text.endswith("\r"):  # its "\n" may stand in the next block
                 text, held_back = text[:-1], "\r"
-            if "\r" in text:
-                text = text.replace("\r\n", "\n").replace("\r", "\n")
-            yield text
+            yield line_feeds(text)
             if progress is not None:
                 progress(len(data))
             if not data:
@@ -144,7 +173,7 @@ def encode_texts(sources, folder, rare=0, progress=None):
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    part = folder / f"{IDS}.part"
+    part = folder / f"{IDS}.{os.getpid()}{UNFINISHED}"
     # Every character occurs once, so that nothing need be counted for a rare of 1 or 0.
     counter, digest, width = _Counter(counting=rare > 1), hashlib.sha256(), WIDTHS[0]
     file = open(part, "w+b")  # noqa: SIM115
@@ -155,8 +184,9 @@ def encode_texts(sources, folder, rare=0, progress=None):
                 file, _ = _rewrite(file, before, np.arange(len(counter.codes), dtype=width))
             file.write(ids if isinstance(ids, bytes) else ids.astype(width).tobytes())
         if not counter.codes:
-            names = ", ".join("standard input" if s == STDIN else str(s) for s in sources)
-            raise ValueError(f"{names} is empty: there is nothing to learn from")
+            names = ["standard input" if s == STDIN else str(s) for s in sources[:MOST_NAMED]]
+            names += ["…"] * (len(sources) > MOST_NAMED)
+            raise ValueError(f"{', '.join(names)} is empty: there is nothing to learn from")
         vocab, table, mapped = _final_ids(counter, rare)
         before, width = width, _narrowest(len(vocab))
         file, n = _rewrite(file, before, table.astype(width), digest)
@@ -167,7 +197,7 @@ def encode_texts(sources, folder, rare=0, progress=None):
     except BaseException:
         with suppress(OSError):  # closing writes what is left, which may fail again
             file.close()
-        for path in (part, _beside(part)):
+        for path in (part, _wider(part)):
             path.unlink(missing_ok=True)
         raise
     description = {
@@ -180,7 +210,7 @@ def encode_texts(sources, folder, rare=0, progress=None):
         "sha256": digest.hexdigest(),
         "mapped": mapped,
     }
-    _write_text(folder / DESCRIPTION, json.dumps(description, indent=1) + "\n")
+    write_whole(folder / DESCRIPTION, json.dumps(description, indent=1) + "\n")
     return open_encoded(folder)
 
 
@@ -291,8 +321,9 @@ def _narrowest(n):
     return next(width for width in WIDTHS if n - 1 <= np.iinfo(width).max)
 
 
-def _beside(path):
-    return path.with_name(f"{path.name}2")
+def _wider(path):
+    """The second file beside an unfinished one, for ids of another type."""
+    return path.with_name(f"wider-{path.name}")
 
 
 def _rewrite(file, width, table, digest=None):
@@ -302,7 +333,7 @@ def _rewrite(file, width, table, digest=None):
     Gives the open file, at its end, and the number of ids.
     """
     path = Path(file.name)
-    target = file if width == table.dtype else open(_beside(path), "w+b")  # noqa: SIM115
+    target = file if width == table.dtype else open(_wider(path), "w+b")  # noqa: SIM115
     swap = np.resize(table, 256).tobytes() if width == table.dtype == np.uint8 else None
     read, n = 0, 0
     file.seek(0)
@@ -320,7 +351,7 @@ def _rewrite(file, width, table, digest=None):
     if target is not file:
         target.close()
         file.close()
-        os.replace(_beside(path), path)
+        os.replace(_wider(path), path)
         target = open(path, "r+b")  # noqa: SIM115
     target.seek(0, os.SEEK_END)
     return target, n
@@ -342,9 +373,3 @@ def _final_ids(counter, rare):
     place = {c: i for i, c in enumerate(vocab.chars)}
     table = np.array([place[c] for c in kept])
     return vocab, table, int(counter.counts[sorted(rare_ones)].sum())
-
-
-def _write_text(path, text):
-    part = path.with_name(f"{path.name}.part")
-    part.write_text(text, encoding="utf-8")
-    os.replace(part, path)

@@ -104,9 +104,8 @@ def read(path):
     Raises ValueError for a file that ``export`` did not write.
     """
     path = Path(path)
-    script = path.read_text(encoding="utf-8")
     try:
-        description = json.loads(script.partition("] = ")[2].rstrip().removesuffix(";"))
+        description = _description(path.read_text(encoding="ascii"))
     except ValueError as error:
         raise ValueError(f"{path} is no exported model: {error}") from error
     if description.get("format") != FORMAT or description.get("version") != VERSION:
@@ -147,6 +146,18 @@ def _rebuild(config, packed):
 
 def _head(name):
     return f"{HEAD}[{json.dumps(name)}] = "
+
+
+def _description(script):
+    """The object that a script sets its variable to. Raises ValueError where there is none."""
+    decoder, start = json.JSONDecoder(), len(HEAD) + 1
+    if not script.startswith(f"{HEAD}["):
+        raise ValueError(f"it does not begin with {HEAD}")
+    name, _ = decoder.raw_decode(script, start)  # which may itself have a "] = " in it
+    description, _ = decoder.raw_decode(script, len(_head(name)))
+    if not isinstance(description, dict):
+        raise ValueError("it sets no description")
+    return description
 
 
 def _base64(array):
