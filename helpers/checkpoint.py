@@ -94,8 +94,7 @@ def load(folder):
     Raises FileNotFoundError where there is none, CheckpointError where it cannot be trusted.
     """
     folder = Path(folder)
-    description = _read_description(folder / DESCRIPTION)
-    path, weights = _read_part(folder, description, "weights")
+    description, path, weights = _read(folder, "weights")
     try:
         vocab = Vocabulary(description["characters"])
         model = _build(description, path, weights)
@@ -152,13 +151,26 @@ def load_tensors(folder):
 
     Raises FileNotFoundError where there is none, CheckpointError where it cannot be trusted.
     """
-    folder = Path(folder)
+    return _read(Path(folder), "training")[2]
+
+
+def _read(folder, part):
+    """The description, and the path and the tensors of a part that it names.
+
+    A training that saves meanwhile removes the part, and then describes another one.
+    """
     description = _read_description(folder / DESCRIPTION)
-    if "training" not in description:
-        raise CheckpointError(
-            f"{folder} holds a model, but not what its training would need to go on"
-        )
-    return _read_part(folder, description, "training")[1]
+    while True:
+        if part not in description:
+            raise CheckpointError(
+                f"{folder} holds a model, but not what its training would need to go on"
+            )
+        try:
+            return description, *_read_part(folder, description, part)
+        except FileNotFoundError:
+            before, description = description, _read_description(folder / DESCRIPTION)
+            if description == before:
+                raise
 
 
 def _read_part(folder, description, part):

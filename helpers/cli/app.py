@@ -163,12 +163,11 @@ def train(
     folder = resume or out
     with plainly(folder):
         check_usage(ctx, texts, resume)
-        from ..models import choose_device, context_warning
+        from ..models import context_warning
         from . import processes as several
         from . import runs
         from .lock import locked
 
-        choose_device(device)  # refuses one that is not here
         processes = several.from_environment(device)
         say = tell if processes.first else silent
         sources = find(texts) if processes.first and not resume else []

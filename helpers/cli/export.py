@@ -44,7 +44,7 @@ def export(folder, to, precision="float16", about=None):
 
     Raises ValueError for an unknown precision, another ending than .js, a script there that
     is no exported model, weights too large for the precision, and for a model that the page
-    cannot run: it knows one layer of the cells that ``ARCHITECTURES`` has ``in_page``.
+    cannot run: it knows one layer of what ``ARCHITECTURES`` says is ``in_page``.
     """
     to = Path(to)
     if precision not in PRECISIONS:
@@ -54,15 +54,12 @@ def export(folder, to, precision="float16", about=None):
     if to.exists() and not to.read_bytes().startswith(HEAD.encode()):
         raise ValueError(f"{to} is there and is no exported model: choose another name")
     model, vocab, _ = checkpoint.load(folder)
-    if not isinstance(model, CharRNN) or model.config["num_layers"] != 1:
-        kind = type(model).__name__
-        layers = model.config["num_layers"]
+    cell, layers = model.config.get("cell", "transformer"), model.config["num_layers"]
+    if not ARCHITECTURES[cell].in_page or layers != 1:
+        cells = ", ".join(repr(name) for name, kind in ARCHITECTURES.items() if kind.in_page)
         raise ValueError(
-            f"a page runs a CharRNN of one layer; this checkpoint holds a {kind} of {layers}"
+            f"a page runs one layer of {cells}; this checkpoint holds {layers} of {cell!r}"
         )
-    if not ARCHITECTURES[model.config["cell"]].in_page:
-        known = ", ".join(repr(name) for name, a in ARCHITECTURES.items() if a.in_page)
-        raise ValueError(f"the page cannot run the cell {model.config['cell']!r}: it knows {known}")
     weights = {k: v.numpy() for k, v in model.state_dict().items()}
     packed = {name: pack(value, precision) for name, value in weights.items()}
     text = generate(model, vocab, vocab.chars[0], CHECKED - 1, seed=0)

@@ -34,6 +34,14 @@ class Processes:
         """The model to call in training: its gradients are averaged over the processes."""
         return model if self.size == 1 else DistributedDataParallel(model)
 
+    def check_batch(self, n):
+        """Raise ValueError where a batch of n windows cannot be shared equally."""
+        if n % self.size:
+            raise ValueError(
+                f"batch_size must be a multiple of the number of processes: {n} windows cannot be "
+                f"shared equally by {self.size}"
+            )
+
     def share(self, n):
         """The rows, of n in a batch, that this process reads: a slice."""
         each = n // self.size
@@ -87,7 +95,7 @@ def from_environment(device=None):
     gloo carries the messages between CPUs and nccl between GPUs, of which each process
     takes the one with its local number. Raises ValueError for a device that is not here.
     """
-    size, local = (int(os.environ.get(name, 0)) for name in ("WORLD_SIZE", "LOCAL_RANK"))
+    size, local = (int(os.environ.get(name) or 0) for name in ("WORLD_SIZE", "LOCAL_RANK"))
     if 0 < local < torch.cuda.device_count():
         torch.cuda.set_device(local)  # so that asking whether there is CUDA asks this GPU
     chosen = choose_device(device)

@@ -32,11 +32,7 @@ class ResumableTraining(Training):
 
     def __init__(self, model, train_ids, processes=ALONE, **settings):
         super().__init__(model, train_ids, device=processes.device, **settings)
-        if self.batch_size % processes.size:
-            raise ValueError(
-                f"batch_size must be a multiple of the number of processes: {self.batch_size} "
-                f"windows cannot be shared equally by {processes.size}"
-            )
+        processes.check_batch(self.batch_size)
         self.processes = processes
         self.network = processes.wrap(self.model)
         self._epoch_order = None  # state of order_rng at the start of the epoch being read

@@ -4,10 +4,11 @@
     checkpoint.json, weights-….safetensors, training-….safetensors
                              model, vocabulary, settings; what the next update needs
     metrics.jsonl            a line every ten updates; one with the held-out loss and a
-                             sample at each look
+                             sample at each evaluation
+    training.lock            while a process trains here (``helpers.cli.lock``)
 
-A checkpoint is written at the start, at each look, at the end and when training is asked
-to stop. Whatever happens between two of them, the earlier one is whole, and going on from
+A checkpoint is written at the start, at each evaluation, at the end and when training is
+asked to stop. Whatever happens between two of them, the earlier one is whole, and going on from
 it gives bit for bit what an uninterrupted training gives.
 """
 
@@ -16,6 +17,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import shutil
 import signal
 import sys
 from dataclasses import asdict, dataclass
@@ -24,27 +26,32 @@ from typing import get_type_hints
 
 import numpy as np
 import torch
-from tqdm import tqdm
 
 from .. import checkpoint
 from ..checkpoint import CheckpointError
 from ..models import CharRNN, CharTransformer, count_parameters
 from ..sampling import generate
-from ..training import evaluate, warm_up_and_decay
-from . import encoded
+from ..support.arguments import whole_number
+from ..support.files import UNFINISHED, write_whole
+from ..support.progress import progress_bar
+from ..training import batches_per_epoch, evaluate, warm_up_and_decay
+from . import encoded, lock
 from .processes import ALONE
 from .resume import ResumableTraining
 
 METRICS = "metrics.jsonl"
+NEW_TEXT = "new-text"  # the folder in which a text is encoded before it takes its place
 OURS = (
     checkpoint.DESCRIPTION, *(f"{part}-*.safetensors" for part in checkpoint.PARTS),
-    encoded.IDS, encoded.DESCRIPTION, METRICS, "*.part", "*.part2",
+    encoded.IDS, encoded.DESCRIPTION, METRICS, NEW_TEXT, lock.NAME, f"*{UNFINISHED}",
 )  # fmt: skip
 LOG_EVERY = 10  # updates
-LOOK_AT = 50_000  # characters of the held-out text, at most, whose loss a look measures
+EVALUATED = 50_000  # characters of the held-out text, at most, whose loss is measured on the way
 SAMPLE = 200  # characters
+DEFAULT_WINDOW = 50  # characters, unless a Transformer sees more
 MOST_CHARACTERS = 2**16  # distinct ones; the largest writing systems use a fraction
 SCHEDULES = {"constant": None, "decay": warm_up_and_decay}
+FORMER_NAMES = {"every": "eval_every"}  # of settings, in checkpoints of the first edition
 OF_RNN, OF_TRANSFORMER = ("hidden_size",), ("num_heads", "context")
 
 
@@ -68,8 +75,33 @@ class Settings:
     schedule: str = "constant"
     seed: int = 42
     hold_out: float = 0.1
-    every: int = 500
+    eval_every: int = 500
     prompt: str | None = None
+
+    def check(self, processes=ALONE):
+        """Raise ValueError for what cannot be, whatever the text."""
+        if self.prompt == "":
+            raise ValueError("the prompt is empty: leave --prompt out, or give some characters")
+        processes.check_batch(self.batch_size)
+        self.model(2)
+
+    def check_text(self, text):
+        """Raise ValueError for an EncodedText that cannot be trained on with these settings."""
+        if len(text.vocab) > MOST_CHARACTERS:
+            raise ValueError(
+                f"the text has {len(text.vocab):,} distinct characters, and each guess would be a "
+                f"number for every one of them; more than {MOST_CHARACTERS:,} are not taken. Let "
+                "those that occur a few times only be one symbol: --rare 5"
+            )
+        if self.prompt is not None:
+            text.vocab.encode(self.prompt)
+        train_ids, _ = text.split(self.hold_out)
+        batches_per_epoch(len(train_ids), self.window(self.model(2)), self.batch_size)
+
+    def window(self, model):
+        """The characters in a training window of a model."""
+        context = model.config.get("context", 0)
+        return max(DEFAULT_WINDOW, context) if self.seq_len is None else self.seq_len
 
     def model(self, vocab_size):
         """The untrained model, its weights fixed by the seed."""
@@ -88,13 +120,9 @@ class Settings:
 
     def training(self, model, train_ids, processes):
         """The training of a model of these settings, at its beginning."""
-        seq_len = self.seq_len
-        if seq_len is None:
-            seq_len = max(50, model.config.get("context", 0))
-        if self.every < 1:
-            raise ValueError(f"every must be at least 1, not {self.every}")
+        whole_number("eval_every", self.eval_every)
         return ResumableTraining(
-            model, train_ids, processes, steps=self.steps, seq_len=seq_len,
+            model, train_ids, processes, steps=self.steps, seq_len=self.window(model),
             batch_size=self.batch_size, windows=self.windows, lr=self.lr, clip=self.clip,
             seed=self.seed, schedule=SCHEDULES[self.schedule],
         )  # fmt: skip
@@ -105,29 +133,29 @@ class Run:
 
     def __init__(self, folder, settings, text, training):
         self.folder, self.settings, self.text, self.training = folder, settings, text, training
-        self.held_out = text.split(settings.hold_out)[1][:LOOK_AT]
+        self.held_out = text.split(settings.hold_out)[1][:EVALUATED]
         self.vocab, self.model = text.vocab, training.model
 
-    def train(self, stop=False, say=print, bar=None):
+    def train(self, stop=False, report=print, bar=None):
         """Make the updates that are left -> whether all are done.
 
         stop : true when training shall save and come back after the update it is at
-        say : called with each line for the reader
+        report : called with each line for the reader
         bar : a progress bar, by default one on standard error where that is a terminal
         """
         training, first = self.training, self.training.processes.first
-        bar = progress_bar(training, first) if bar is None else bar
+        bar = bar_for(training, first) if bar is None else bar
         with training.own_randomness(), bar:
             if training.done == 0:
                 self.save()
             while not training.finished:
                 for _ in training.rest_of_epoch():
-                    due = training.done % self.settings.every == 0 or training.finished
+                    due = training.done % self.settings.eval_every == 0 or training.finished
                     if first:
                         self._show(bar)
                         self._log()
                         if due:
-                            self._look(say, bar)
+                            self._evaluate(report, bar)
                     stopping = training.processes.any(stop)
                     if due or stopping:
                         self.save()
@@ -157,10 +185,10 @@ class Run:
                 seconds=round(history.seconds, 3),
             )
 
-    def _look(self, say, bar):
-        """Measure the held-out loss, write a sample, and tell."""
+    def _evaluate(self, report, bar):
+        """Measure the held-out loss, write a sample, and report both."""
         training, history = self.training, self.training.history
-        since = (training.done - 1) // self.settings.every * self.settings.every
+        since = (training.done - 1) // self.settings.eval_every * self.settings.eval_every
         line = {"step": training.done, "train_loss": float(np.mean(history.step_loss[since:]))}
         words = f"update {training.done} of {training.total}: loss {line['train_loss']:.3f}"
         if len(self.held_out) > 1:
@@ -171,9 +199,9 @@ class Run:
         line["sample"] = self._sample()
         self._write_line(**line, seconds=round(history.seconds, 3))
         bar.clear()
-        say(f"{words}, {speed(training):,.0f} characters/s")
-        for part in line["sample"].strip().splitlines()[:3]:
-            say(f"    | {part[:90]}")
+        report(f"{words}, {speed(training):,.0f} characters/s")
+        for sample_line in line["sample"].strip("\n").split("\n")[:3]:
+            report(f"    | {sample_line[:90]}")
 
     def _sample(self):
         training, prompt = self.training, self.settings.prompt
@@ -204,28 +232,32 @@ def begin(folder, sources, settings, rare=0, overwrite=False, processes=ALONE, p
 
     Raises ValueError where the folder holds something already, unless it is a run and
     ``overwrite`` is set; for a text too short, or of too many distinct characters; for
-    settings that cannot be.
+    settings that cannot be. The folder then holds what it held before.
     """
     folder = Path(folder)
+    settings.check(processes)
     if processes.first:
         _check_free(folder, overwrite)
-        settings.model(2)  # refuses impossible sizes before the text is read
-        encoded.encode_texts(sources, folder, rare, progress)
-        for pattern in (checkpoint.DESCRIPTION, METRICS):
-            for old in folder.glob(pattern):
-                old.unlink()
+        _encode(sources, folder, settings, rare, progress)
     processes.wait()
     text = encoded.open_encoded(folder)
-    if len(text.vocab) > MOST_CHARACTERS:
-        raise ValueError(
-            f"the text has {len(text.vocab):,} distinct characters, and each guess would be a "
-            f"number for every one of them; more than {MOST_CHARACTERS:,} are not taken. Let "
-            "those that occur a few times only be one symbol: --rare 5"
-        )
-    settings = _with_prompt(settings, text.vocab)
     train_ids, _ = text.split(settings.hold_out)
     training = settings.training(settings.model(len(text.vocab)), train_ids, processes)
     return Run(folder, settings, text, training)
+
+
+def _encode(sources, folder, settings, rare, progress):
+    """Encode texts; they take the place of what is in the folder only if they will do."""
+    new = folder / NEW_TEXT
+    shutil.rmtree(new, ignore_errors=True)  # what a process that was killed left
+    try:
+        settings.check_text(encoded.encode_texts(sources, new, rare, progress))
+        for old in (checkpoint.DESCRIPTION, METRICS):
+            (folder / old).unlink(missing_ok=True)
+        for name in (encoded.IDS, encoded.DESCRIPTION):
+            os.replace(new / name, folder / name)
+    finally:
+        shutil.rmtree(new, ignore_errors=True)
 
 
 def resume(folder, steps=None, processes=ALONE):
@@ -267,7 +299,8 @@ def settings_of(folder, stored):
     """The Settings in a checkpoint's training state."""
     try:
         kinds = get_type_hints(Settings)
-        settings = Settings(**{k: v for k, v in stored["settings"].items() if k in kinds})
+        named = {FORMER_NAMES.get(name, name): v for name, v in stored["settings"].items()}
+        settings = Settings(**{name: named[name] for name in kinds if name in named})
     except (KeyError, TypeError, AttributeError):
         raise CheckpointError(
             f"{folder} holds a model, but was not made by `python -m helpers train`, and cannot "
@@ -307,14 +340,12 @@ def speed(training):
     return done / max(training.history.seconds, 1e-9)
 
 
-def progress_bar(training, first=True):
-    """A bar on standard error, where that is a terminal."""
-    shown = first and sys.stderr.isatty()
-    quiet = {} if shown else {"disable": True}
-    return tqdm(
-        total=training.total, initial=training.done, dynamic_ncols=True, leave=False,
-        bar_format="{percentage:3.0f}%|{bar:12}| {n_fmt}/{total_fmt} [{elapsed}<{remaining}] "
-        "{postfix}", **quiet,
+def bar_for(training, first=True):
+    """A progress bar on standard error, where that is a terminal."""
+    return progress_bar(
+        show=first and sys.stderr.isatty(), total=training.total, initial=training.done, delay=0,
+        dynamic_ncols=True, bar_format="{percentage:3.0f}%|{bar:12}| {n_fmt}/{total_fmt} "
+        "[{elapsed}<{remaining}] {postfix}",
     )  # fmt: skip
 
 
@@ -347,8 +378,6 @@ class Stop:
 
 def _check_free(folder, overwrite):
     """Refuse to write over a run, or into a folder with other things in it."""
-    if folder.exists() and not folder.is_dir():
-        raise ValueError(f"{folder} is a file; --out must name a folder")
     if not folder.exists():
         return
     if (folder / checkpoint.DESCRIPTION).exists():
@@ -366,15 +395,6 @@ def _check_free(folder, overwrite):
         )
 
 
-def _with_prompt(settings, vocab):
-    """Refuse a prompt for samples that the model cannot read."""
-    if settings.prompt is not None:
-        if not settings.prompt:
-            raise ValueError("the prompt is empty: leave --prompt out, or give some characters")
-        vocab.encode(settings.prompt)
-    return settings
-
-
 def _cut_metrics(path, done):
     """Drop the lines of updates after the checkpoint, which will be made again."""
     if not path.is_file():
@@ -387,6 +407,4 @@ def _cut_metrics(path, done):
         except (ValueError, KeyError, TypeError, RecursionError):
             break  # cut short by a crash
         kept.append(line)
-    part = path.with_name(f"{path.name}.part")
-    part.write_bytes(b"".join(kept))
-    os.replace(part, path)
+    write_whole(path, b"".join(kept))

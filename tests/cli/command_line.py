@@ -19,9 +19,7 @@ def helpers(*arguments, stdin=None):
 
 def edit(folder, file="checkpoint.json", **changes):
     path = folder / file
-    path.write_text(
-        json.dumps(json.loads(path.read_text(encoding="utf-8")) | changes), encoding="utf-8"
-    )
+    path.write_text(json.dumps(json.loads(path.read_text(encoding="utf-8")) | changes))
 
 
 def only(folder, pattern):

@@ -102,11 +102,11 @@ def test_what_cannot_be_exported_is_refused(folder, tmp_path):
     with pytest.raises(ValueError, match=r"\.js"):
         export(folder, tmp_path / "m.json")
     for kind, model in {
-        "CharRNN of 2": tiny(layers=2),
-        "CharTransformer of 1": CharTransformer(len(VOCAB), 8, 2, 1, 4),
+        "2 of 'lstm'": tiny(layers=2),
+        "1 of 'transformer'": CharTransformer(len(VOCAB), 8, 2, 1, 4),
     }.items():
         save(tmp_path / kind, model, VOCAB)
-        with pytest.raises(ValueError, match=f"CharRNN of one layer.* holds a {kind}$"):
+        with pytest.raises(ValueError, match=f"one layer of 'rnn', 'lstm', 'gru'.* holds {kind}$"):
             export(tmp_path / kind, tmp_path / "m.js")
     assert not (tmp_path / "m.js").exists()
 
@@ -124,9 +124,7 @@ def test_another_file_is_no_exported_model(tmp_path, script):
 
 def test_a_newer_version_is_refused(folder, tmp_path):
     path = export(folder, tmp_path / "m.js")["path"]
-    path.write_text(
-        path.read_text(encoding="utf-8").replace('"version":1', '"version":2'), encoding="utf-8"
-    )
+    path.write_text(path.read_text(encoding="utf-8").replace('"version":1', '"version":2'))
     with pytest.raises(ValueError, match="version"):
         read(path)
 

@@ -1,4 +1,4 @@
-"""helpers.cli.runs without the command line: what test_main.py cannot see from outside."""
+"""helpers.cli.runs without the command line: what test_app.py cannot see from outside."""
 
 import inspect
 import io
@@ -20,7 +20,7 @@ from helpers.corpus import Vocabulary, load_corpus
 from helpers.sampling import generate
 from helpers.training import fit, warm_up_and_decay
 
-SMALL = {"embed_size": 5, "hidden_size": 6, "seq_len": 12, "batch_size": 6, "every": 15}
+SMALL = {"embed_size": 5, "hidden_size": 6, "seq_len": 12, "batch_size": 6, "eval_every": 15}
 
 
 class Bar:
@@ -55,10 +55,10 @@ def text(folder):
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory):
     """A run of 25 updates with a rate that decays, what it said, and its progress bar."""
-    folder, said, bar = tmp_path_factory.mktemp("run"), [], Bar()
+    folder, reported, bar = tmp_path_factory.mktemp("run"), [], Bar()
     run = begin(folder / "run", text(folder), Settings(steps=25, schedule="decay", **SMALL))
-    assert run.train(say=said.append, bar=bar)
-    return run, said, bar
+    assert run.train(report=reported.append, bar=bar)
+    return run, reported, bar
 
 
 def test_the_usual_settings_are_those_of_fit():
@@ -104,8 +104,8 @@ def test_every_tenth_update_has_a_line_with_the_mean_of_its_ten(finished):
         assert line["lr"] == pytest.approx(3e-3 * warm_up_and_decay((line["step"] - 1) / 25))
 
 
-def test_a_look_tells_losses_and_speed_and_writes_a_sample(finished):
-    run, said, _ = finished
+def test_an_evaluation_reports_losses_and_speed_and_writes_a_sample(finished):
+    run, reported, _ = finished
     first, last = (line for line in lines(run) if "sample" in line)
     assert (first["step"], last["step"]) == (15, 25)
     assert first["train_loss"] == np.mean(run.training.history.step_loss[:15])
@@ -113,13 +113,14 @@ def test_a_look_tells_losses_and_speed_and_writes_a_sample(finished):
     assert last["sample"] == generate(
         run.model, run.vocab, "\n", 200, temperature=0.8, seed=42 + 25
     )
-    told = [line for line in said if line.startswith("update")]
-    assert told[1].startswith(
+    updates = [line for line in reported if line.startswith("update")]
+    assert updates[1].startswith(
         f"update 25 of 25: loss {last['train_loss']:.3f}, held out {last['held_out_loss']:.3f} "
         f"(perplexity {math.exp(last['held_out_loss']):.2f}), "
     )
     assert last["seconds"] == round(run.training.history.seconds, 3)
-    assert said[-1] == f"    | {last['sample'].strip().splitlines()[:3][-1][:90]}"
+    sample = last["sample"].strip("\n").split("\n")
+    assert reported[-1] == f"    | {sample[:3][-1][:90]}"
 
 
 def test_the_bar_shows_the_last_losses_and_characters_a_second(finished):
@@ -129,24 +130,30 @@ def test_the_bar_shows_the_last_losses_and_characters_a_second(finished):
     wanted = f"loss {recent:.3f}, perplexity {math.exp(recent):.2f}, {rate:,} characters/s"
     assert bar.said[-1] == (wanted, False)
     assert bar.updates == len(bar.said) == 25
-    assert bar.cleared == 2  # before each look is told
+    assert bar.cleared == 2  # before each evaluation is reported
 
 
-def test_there_is_a_bar_on_a_terminal_and_none_elsewhere(finished, monkeypatch):
-    training = finished[0].training
-    assert runs.progress_bar(training).disable
-    monkeypatch.setattr(runs, "tqdm", partial(tqdm, file=io.StringIO()))
-    monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
-    monkeypatch.delenv("TQDM_DISABLE", raising=False)
-    assert runs.progress_bar(training, first=False).disable
-    shown = []
-    monkeypatch.setattr(runs, "tqdm", lambda **settings: shown.append(settings))
-    runs.progress_bar(training)
-    (settings,) = shown
-    assert "disable" not in settings
-    assert (settings["total"], settings["initial"]) == (25, 25)
-    assert (settings["leave"], settings["dynamic_ncols"]) == (False, True)
-    assert settings["bar_format"].endswith("{postfix}")
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+@pytest.mark.parametrize(
+    ("stream", "first", "shown"),
+    [(Terminal(), True, True), (Terminal(), False, False), (io.StringIO(), True, False)],
+)
+def test_there_is_a_bar_on_a_terminal_and_none_elsewhere(
+    finished, monkeypatch, stream, first, shown
+):
+    """TQDM_DISABLE, which tests set, is read when tqdm is imported: here it does not count."""
+    plain = partial(tqdm, file=stream)
+    monkeypatch.setattr(
+        runs, "progress_bar", lambda show, **settings: plain(**settings | {"disable": not show})
+    )
+    monkeypatch.setattr(sys, "stderr", stream)
+    with runs.bar_for(finished[0].training, first) as bar:
+        bar.refresh()
+    assert ("| 25/25 [" in stream.getvalue()) == shown
 
 
 def test_a_run_is_not_replaced_unless_that_is_asked_for(finished, tmp_path):
