@@ -19,7 +19,9 @@ def helpers(*arguments, stdin=None):
 
 def edit(folder, file="checkpoint.json", **changes):
     path = folder / file
-    path.write_text(json.dumps(json.loads(path.read_text(encoding="utf-8")) | changes))
+    path.write_text(
+        json.dumps(json.loads(path.read_text(encoding="utf-8")) | changes), encoding="utf-8"
+    )
 
 
 def only(folder, pattern):

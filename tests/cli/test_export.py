@@ -124,7 +124,9 @@ def test_another_file_is_no_exported_model(tmp_path, script):
 
 def test_a_newer_version_is_refused(folder, tmp_path):
     path = export(folder, tmp_path / "m.js")["path"]
-    path.write_text(path.read_text(encoding="utf-8").replace('"version":1', '"version":2'))
+    path.write_text(
+        path.read_text(encoding="utf-8").replace('"version":1', '"version":2'), encoding="utf-8"
+    )
     with pytest.raises(ValueError, match="version"):
         read(path)
 
