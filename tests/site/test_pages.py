@@ -59,14 +59,17 @@ THIN = """() => {
     const box = element.closest(BOX);
     return [...names, ...(box?.classList ?? []), box?.localName].join('|');
   };
-  const blocks = [...document.querySelectorAll('article :is(p, li, tr, pre, dd, dt)')];
-  const old = blocks.filter(block => {
+  const isNew = element => !seen.has(kind(element)) && seen.add(kind(element));
+  const old = [], words = [];
+  for (const block of document.querySelectorAll('article :is(p, li, tr, pre, dd, dt, div.math)')) {
+    if (block.closest('.pg')) continue;
     const inside = [...block.querySelectorAll('*')].filter(e => !e.closest('mjx-container *'));
-    const kinds = [block, ...inside].map(kind);
-    const isNew = kinds.some(k => !seen.has(k));
-    kinds.forEach(k => seen.add(k));
-    return !isNew && !block.closest('.pg');
-  });
+    const fresh = [block, ...inside].filter(isNew);
+    if (!fresh.length) old.push(block);
+    else if (block.matches('pre'))
+      words.push(...inside.filter(e => !e.children.length && !fresh.includes(e)));
+  }
+  for (const word of words) word.replaceWith(word.textContent);
   for (const block of old) block.remove();
 }"""
 MODE = """mode => {

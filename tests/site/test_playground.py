@@ -27,6 +27,7 @@ from helpers.plotting import COLOURS
 from helpers.sampling import NO_GUESS, SamplingSettings, generate, next_distribution, pick
 from helpers.training import evaluate, fit
 from tests.site.browser import chromium, longest_tasks, page_of, traced, watch
+from tests.small import tiny
 from tools.runs import playground_models
 from tools.site.architectures import on_dark_pages, script
 from tools.site.playground import ARITHMETIC, SCRIPTS, TRAINING_SCRIPTS, WITHOUT
@@ -83,8 +84,8 @@ def torch_logits(model, vocab, text):
 
 def random_model(cell, vocab, folder, precision="float32", sizes=(5, 6)):
     """A network of unequal odd sizes with large weights, saved and exported."""
-    torch.manual_seed(CELLS.index(cell))
-    model = CharRNN(len(vocab), *sizes, cell=cell)
+    embed_size, hidden_size = sizes
+    model = tiny(cell, vocab_size=len(vocab), embed_size=embed_size, hidden_size=hidden_size)
     with torch.no_grad():
         for p in model.parameters():
             p.mul_(2)
