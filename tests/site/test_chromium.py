@@ -39,7 +39,7 @@ def browser_tests(tmp_path, site, **more):
     """One test in a browser and the PDF's, on a machine without one."""
     tests = [
         "tests/site/test_pages.py::test_search_works_from_the_disk",
-        "tests/site/test_pages.py::test_a_pdf_has_the_pages_in_order_with_bookmarks_and_equations",
+        "tests/site/test_pdf.py::test_a_pdf_has_the_pages_in_order_with_bookmarks_and_equations",
     ]
     env = bare(tmp_path, CHARBOOK_SITE=site, **more)
     return run("pytest", "-p", "no:cacheprovider", *tests, env=env)
