@@ -20,9 +20,9 @@ from benchmarks import reference
 from benchmarks.run import CELLS, SIZES, LoopLSTM, median_ms, same_start
 from helpers.corpus import load_corpus
 from helpers.models import CharRNN, CharTransformer
-from helpers.results import record, write_record
 from helpers.sampling import generate
 from helpers.training import evaluate, fit
+from tools.records import record, write_record
 
 ROOT = Path(__file__).resolve().parent.parent
 

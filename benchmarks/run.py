@@ -22,9 +22,9 @@ from benchmarks import reference, stages
 from helpers.corpus import disjoint_windows, load_corpus
 from helpers.models import CharRNN, CharTransformer
 from helpers.numpy_lstm import NumpyCharLSTM
-from helpers.results import record, write_record
 from helpers.sampling import generate
 from helpers.training import fit, train_step
+from tools.records import record, write_record
 
 ROOT = Path(__file__).resolve().parent.parent
 

@@ -10,7 +10,7 @@ A module imports only from the floors below its own (tests/test_house.py):
     7  studies/      what one chapter alone needs
     6  gates         model + text -> what its gates do, and where in the text
     6  plotting      numbers -> figures in one style
-    6  results       the name of a long run -> what it stored; a new result -> its record
+    6  results       the name of a long run -> what it stored
     5  training      model + ids -> History; the loss of each character
     5  sampling      model + prompt -> text
     5  checkpoint    model <-> folder

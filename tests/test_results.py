@@ -3,11 +3,10 @@
 import json
 
 import pytest
-import torch
 
 from helpers import results
-from helpers.corpus import BOOK_DATA, SOURCES
-from helpers.results import record, stored_run, write_record
+from helpers.corpus import BOOK_DATA
+from helpers.results import stored_run
 
 
 def test_a_stored_run_is_its_file():
@@ -24,20 +23,3 @@ def test_a_wrong_name_gets_the_nearest(tmp_path, monkeypatch):
         stored_run("curve")
     with pytest.raises(FileNotFoundError, match=r"'loss' in [^ ]*results\. It has: curves$"):
         stored_run("loss")
-
-
-def test_a_record_has_what_its_numbers_depend_on(tmp_path, monkeypatch):
-    body = {"runs": [{"cell": "rnn", "losses": [1.5, 2.0, -3], "none": [], "of": [["é"], [1]]}]}
-    made = record("it", body, "shakespeare")
-    assert made["versions"]["torch"] == torch.__version__
-    assert made["threads"] == torch.get_num_threads()
-    assert made["corpus_sha256"] == SOURCES["shakespeare"].sha256
-    assert made["runs"] == body["runs"]
-    assert record("it", body, machine="another")["machine"] == "another"
-    assert "corpus" not in record("it", body)
-    write_record(made, tmp_path / "results")
-    assert '"losses": [1.5, 2.0, -3],\n' in (tmp_path / "results" / "it.json").read_text(
-        encoding="utf-8"
-    )
-    monkeypatch.setattr(results, "BOOK_DATA", tmp_path)
-    assert stored_run("it") == made

@@ -23,9 +23,9 @@ from typing import NamedTuple
 
 import nbformat
 
-from helpers.results import processor
 from tools.notebooks import execute, surroundings
 from tools.notebooks.tolerance import DECIMAL, Tolerant, difference, tolerance
+from tools.records import processor
 
 LOG = execute.CHAPTERS.parent / "_build" / "reproduce.log"
 # The vector instructions of PyTorch, of the libraries below it, of NumPy and of JAX. No reader's

@@ -11,9 +11,10 @@ import torch
 
 from helpers.corpus import SOURCES, load_corpus
 from helpers.models import CharRNN, CharTransformer
-from helpers.results import record, stored_run, write_record
+from helpers.results import stored_run
 from helpers.sampling import generate
 from helpers.training import character_losses, evaluate, fit
+from tools.records import record, write_record
 
 FIRST = 20  # losses of each model that a test repeats
 TOLERANCE = 1e-4  # nats by which a loss may differ from machine to machine
