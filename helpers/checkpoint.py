@@ -197,6 +197,8 @@ def _read_part(folder, description, part):
 
 
 def _read_description(path):
+    if not path.parent.exists():
+        raise FileNotFoundError(f"there is no folder {path.parent}")
     if not path.is_file():
         raise FileNotFoundError(f"{path.parent} holds no checkpoint: {path} is missing")
     try:

@@ -108,8 +108,10 @@ def test_a_description_cut_short_is_refused(saved):
 
 
 def test_missing_parts_are_named(saved, tmp_path):
-    with pytest.raises(FileNotFoundError, match="holds no checkpoint"):
+    with pytest.raises(FileNotFoundError, match=r"there is no folder .*elsewhere$"):
         load(tmp_path / "elsewhere")
+    with pytest.raises(FileNotFoundError, match="holds no checkpoint"):
+        load(tmp_path)
     weights_of(saved).unlink()
     with pytest.raises(FileNotFoundError, match="weights"):
         load(saved)

@@ -18,12 +18,13 @@ from typing import Annotated, Literal
 
 import typer
 
-from .messages import plainly, silent, tell, use_utf8, write
+from .messages import Commands, plainly, silent, tell, use_utf8, write
+from .options import number, positive, probability, seed_number, share, whole
 
 # torch is imported where it is needed: --help and `corpora` answer at once.
 
 app = typer.Typer(
-    no_args_is_help=True,
+    cls=Commands,
     add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
@@ -47,55 +48,6 @@ Device = Annotated[
 ]
 
 
-MOST = 10**12  # of anything: what is larger would be told in the words of another library
-
-
-def whole(text, kind=int | None, at_least=1, default=False, *names):
-    """A whole number with a help text."""
-
-    def check(value):
-        from ..support.arguments import whole_number
-
-        return value if value is None else in_words(whole_number, "it", value, at_least, MOST)
-
-    return Annotated[kind, typer.Option(*names, help=text, callback=check, show_default=default)]
-
-
-def number(text, wanted, fits, kind=float):
-    """A number that ``fits``, or an error that says what is ``wanted``."""
-
-    def check(value):
-        if value is not None and not fits(value):
-            raise typer.BadParameter(f"it must be {wanted}, not {value:g}")
-        return value
-
-    return Annotated[kind, typer.Option(help=text, callback=check, show_default=kind is float)]
-
-
-def share(text):
-    """A part of 1, which may be 0."""
-    return number(text, "a number of at least 0 and below 1", lambda x: 0 <= x < 1)
-
-
-def probability(text):
-    """An optional probability, which may be 1."""
-    return number(text, "above 0 and at most 1", lambda x: 0 < x <= 1, float | None)
-
-
-def seed_number(value):
-    from ..support.arguments import seed
-
-    return value if value is None else in_words(seed, value, "it")
-
-
-def in_words(check, *arguments):
-    """What a check of the library gives; its error as that of the option it is about."""
-    try:
-        return check(*arguments)
-    except ValueError as error:
-        raise typer.BadParameter(str(error)) from None
-
-
 @app.command()
 def train(
     ctx: typer.Context,
@@ -103,7 +55,9 @@ def train(
     cell: Annotated[
         Literal["rnn", "lstm", "gru", "transformer"], typer.Option(help="The architecture.")
     ] = "lstm",
-    steps: whole("How many updates.", int, default=True) = 2000,
+    steps: whole(
+        "How many updates in all, those of a resumed run included.", int, default=True
+    ) = 2000,
     out: Annotated[Path, typer.Option(help="The folder for the run.")] = Path("run"),
     resume: Annotated[
         Path | None,
@@ -126,9 +80,7 @@ def train(
         Literal["disjoint", "random", "stream"],
         typer.Option(help="Windows: shuffled disjoint ones, starting anywhere, or in order."),
     ] = "disjoint",
-    lr: number(
-        "Adam's learning rate.", "a finite number above 0", lambda x: 0 < x < math.inf
-    ) = 3e-3,
+    lr: positive("Adam's learning rate.") = 3e-3,
     clip: number(
         "The largest gradient norm; 0: no clipping.", "above 0, or 0 for no clipping",
         lambda x: x >= 0,
@@ -137,9 +89,7 @@ def train(
         Literal["constant", "decay"],
         typer.Option(help="The learning rate: constant, or a short rise, then down to zero."),
     ] = "constant",
-    seed: Annotated[
-        int, typer.Option(help="Fixes weights, order and dropout.", callback=seed_number)
-    ] = 42,
+    seed: seed_number("Fixes weights, order and dropout.", int, True) = 42,
     rare: whole(
         "Characters that occur fewer times become one symbol; 0 keeps all.", int, 0, True
     ) = 0,
@@ -185,8 +135,7 @@ def train(
                 say(runs.describe(run))
                 if warning := context_warning(run.model, run.training.seq_len, windows):
                     say(f"warning: {warning}")
-            if run.training.finished:
-                say("nothing is left to do; give more --steps to train on")
+            before = run.training.done
             with runs.Stop() as stop:
                 finished = run.train(stop, say)
             run.training.close()
@@ -195,7 +144,10 @@ def train(
             say(f"stopped after update {done} of {total}, which is saved. To go on: {PROGRAM} "
                 f"train --resume {folder}")  # fmt: skip
             raise typer.Exit(128 + stop.signal)
-        say(f"{done} updates done. Now: {PROGRAM} sample {folder}")
+        if done == before:
+            say(f"nothing is left to do: all {done} updates are done; a larger --steps trains on")
+        else:
+            say(f"{done} updates done. Now: {PROGRAM} sample {folder}")
 
 
 @app.command()
@@ -217,12 +169,7 @@ def sample(
         "Draw from the fewest characters that together have this probability."
     ) = None,
     min_p: probability("Leave out what is less than this times as likely as the likeliest.") = None,
-    seed: Annotated[
-        int | None,
-        typer.Option(
-            help="Gives the same text again.", callback=seed_number, show_default=False
-        ),
-    ] = None,
+    seed: seed_number("Gives the same text again.") = None,
 ):  # fmt: skip
     """Write text with a trained model, character by character, to standard output."""
     with plainly(run):
@@ -233,11 +180,19 @@ def sample(
 
         model, vocab, _ = checkpoint.load(run)
         if prompt is None:
+            if length == 0:
+                return
             prompt = default_prompt(vocab)
         else:
             prompt = "".join(read_texts([STDIN])) if prompt == STDIN else line_feeds(prompt)
-        if RARE in vocab:
-            prompt = vocab.decode(vocab.encode(prompt, unknown=RARE))
+        try:
+            symbol = RARE if RARE in vocab else None
+            prompt = vocab.decode(vocab.encode(prompt, unknown=symbol))
+        except ValueError as error:
+            raise ValueError(
+                f"{error}. Trained with --rare 2, a model has a symbol for unknown characters, "
+                "provided that its text has characters that occur only once"
+            ) from None
         new = sampling.stream(
             model, vocab, prompt, length, temperature, top_k, top_p, min_p, seed=seed
         )
@@ -303,7 +258,7 @@ def evaluate(
         f"perplexity          {found['perplexity']:.4f}\n"
         f"bits per character  {found['bits']:.4f}\n"
         f"characters          {found['characters']}\n"
-        + (f"unknown, as rare    {unknown}\n" if unknown else "")
+        + (f"unknown characters, read as the rare symbol  {unknown}\n" if unknown else "")
     )
 
 
@@ -315,14 +270,21 @@ def export(
         Literal["int8", "float16", "float32"], typer.Option(help="How a weight is stored.")
     ] = "float16",
 ):
-    """Write a model for the page that runs it in the browser."""
+    """Write a model of one recurrent layer for the book's playground, or for Python.
+
+    The playground on the book's first page runs it in the place of the book's LSTM, in "Let it
+    write" and "Your text, coloured", if TO is _static/playground/models/lstm.js in the built
+    site (_build/html after make book). Export it there: a renamed copy is not found.
+    In Python, helpers.cli.export.read(TO) gives the model and its vocabulary.
+    """
     with plainly(to):
         from .export import export as write_export
 
         written = write_export(run, to, precision=precision)
         tell(
             f"{written['bytes']:,} bytes; no logit differs by more than "
-            f"{written['largest_error']:.2g} from the exact one"
+            f"{written['largest_error']:.2g} from the exact one. The book's playground runs it "
+            f"as its lstm.js: {PROGRAM} export --help says how"
         )
         write(f"{to}\n")
 
@@ -347,15 +309,15 @@ def check_usage(ctx, texts, resume):
     """Refuse combinations that make no sense."""
     if resume is None:
         if not texts:
-            raise typer.BadParameter(
+            raise ValueError(
                 "name a text to train on: files, folders, globs, corpora, or - for standard input"
             )
         return
     free = {"resume", "steps", "device"}
     given = [p for p in ctx.command.params if p.name not in free and was_given(ctx, p.name)]
     if given:
-        given = ", ".join(p.metavar or p.opts[0] for p in given)
-        raise typer.BadParameter(f"a resumed run has its text and settings: leave out {given}")
+        given = ", ".join(p.opts[0] if p.opts[0][0] == "-" else p.metavar for p in given)
+        raise ValueError(f"a resumed run has its text and settings: leave out {given}")
 
 
 def was_given(ctx, name):
@@ -376,16 +338,19 @@ def settings_from(ctx):
 
 
 def find(texts):
-    """What ``find_texts`` finds; what it passes over is told."""
-    from .encoded import find_texts
+    """What ``find_texts`` finds; how many files that is and what it passes over is told."""
+    from .encoded import LINKED_FOLDER, NO_TEXT, READ_ALREADY, find_texts
 
     sources, passed_over = find_texts(texts)
-    linked = [path for path in passed_over if path.is_dir()]
-    no_text = len(passed_over) - len(linked)
-    if no_text:
-        tell(f"passed over {no_text} that {'is' if no_text == 1 else 'are'} no text")
-    for path in linked:
+    reasons = list(passed_over.values())
+    if n := reasons.count(NO_TEXT):
+        tell(f"passed over {n:,} that {'is' if n == 1 else 'are'} no text")
+    if n := reasons.count(READ_ALREADY):
+        tell(f"passed over {n:,} link{'s' * (n > 1)} to files that are read under another name")
+    for path in (path for path, reason in passed_over.items() if reason == LINKED_FOLDER):
         tell(f"passed over {path}, a link to a folder: name it to read it too")
+    if len(sources) > 1:
+        tell(f"reading {len(sources):,} files")
     return sources
 
 

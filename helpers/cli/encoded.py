@@ -9,6 +9,7 @@ NumPy alone: nothing here needs PyTorch.
 from __future__ import annotations
 
 import codecs
+import functools
 import glob
 import hashlib
 import json
@@ -38,6 +39,8 @@ BLOCK = 2**17  # bytes read at once: what is made of them still fits the cache
 WIDTHS = (np.uint8, np.uint16, np.uint32)
 STDIN = "-"
 MOST_NAMED = 10  # files that an error lists
+# Why a path was passed over.
+NO_TEXT, LINKED_FOLDER, READ_ALREADY = "no text", "a linked folder", "read under another name"
 
 
 @dataclass(frozen=True)
@@ -55,14 +58,15 @@ class EncodedText:
 
 
 def find_texts(sources):
-    """Expand names, files, folders, globs and "-" -> [path or "-"], and paths passed over.
+    """Expand names, files, folders, globs and "-" -> [path or "-"], and {path passed over: why}.
 
     A folder gives the files in it and below, in the order of their paths, without hidden
     ones and those that are no text (a zero byte in the first 8,000: git's rule). Folders that
-    are linked in are passed over as well: they may lead back to where they are.
+    are linked in are passed over as well: they may lead back to where they are. So are links
+    to files that are read under another name, wherever they come from.
     Raises FileNotFoundError where a source gives nothing, and what ``locate`` raises.
     """
-    found, passed_over = [], []
+    found, passed_over = [], {}
     for source in map(str, sources):
         path = expand_user(source)
         if source == STDIN:
@@ -74,7 +78,8 @@ def find_texts(sources):
             if not texts:
                 raise FileNotFoundError(f"the folder {path} holds no text files")
             found += map(Path, texts)
-            passed_over += map(Path, binary + linked)
+            passed_over |= dict.fromkeys(map(Path, binary), NO_TEXT)
+            passed_over |= dict.fromkeys(map(Path, linked), LINKED_FOLDER)
         elif source not in SOURCES and not os.path.isfile(path) and glob.has_magic(source):
             files = sorted(filter(os.path.isfile, glob.glob(str(path), recursive=True)))
             if not files:
@@ -82,7 +87,27 @@ def find_texts(sources):
             found += map(Path, files)
         else:
             found.append(locate(source))
-    return found, passed_over
+    again = _links_to_others(found)
+    passed_over |= dict.fromkeys(again, READ_ALREADY)
+    return [source for source in found if source not in again], passed_over
+
+
+def _links_to_others(found):
+    """The paths among those found that lead, by a link, to a file that has another one there."""
+    folder = functools.cache(os.path.realpath)
+    real = {
+        path: os.path.realpath(path)
+        if os.path.islink(path)
+        else os.path.join(folder(os.path.dirname(path)), os.path.basename(path))
+        for path in found
+        if path != STDIN
+    }
+    names = {}
+    for path in sorted(real, key=os.path.islink):  # the file's own name before those of links
+        names.setdefault(real[path], path)
+    return {
+        path for path in real if names[real[path]] != path and os.path.abspath(path) != real[path]
+    }
 
 
 def _files_below(folder):

@@ -42,15 +42,18 @@ def export(folder, to, precision="float16", about=None):
     wrote (rounded up). That text and some of the exact logits go into the file, so that
     the page's own can be held against them.
 
-    Raises ValueError for an unknown precision, another ending than .js, a script there that
-    is no exported model, weights too large for the precision, and for a model that the page
-    cannot run: it knows one layer of what ``ARCHITECTURES`` says is ``in_page``.
+    Raises FileNotFoundError where there is no folder for it; ValueError for an unknown
+    precision, another ending than .js, a script there that is no exported model, weights too
+    large for the precision, and for a model that the page cannot run: it knows one layer of
+    what ``ARCHITECTURES`` says is ``in_page``.
     """
     to = Path(to)
     if precision not in PRECISIONS:
         raise ValueError(f"precision must be one of {', '.join(PRECISIONS)}, not {precision!r}")
     if to.suffix != ".js":
         raise ValueError(f"a page loads the model as a script: give a path ending in .js, not {to}")
+    if not to.parent.is_dir():
+        raise FileNotFoundError(f"there is no folder {to.parent} to write {to.name} into: make it")
     if to.exists() and not to.read_bytes().startswith(HEAD.encode()):
         raise ValueError(f"{to} is there and is no exported model: choose another name")
     model, vocab, _ = checkpoint.load(folder)
@@ -79,7 +82,6 @@ def export(folder, to, precision="float16", about=None):
         "characters": "".join(vocab.chars),
         "precision": precision,
         "largest_error": _round_up(difference),
-        "checkpoint_sha256": _sha256(folder),
         "about": about or {},
         "check": {
             "text": text,
@@ -89,7 +91,6 @@ def export(folder, to, precision="float16", about=None):
         "weights": packed,
     }
     script = f"{_head(to.stem)}{json.dumps(description, separators=(',', ':'))};\n"
-    to.parent.mkdir(parents=True, exist_ok=True)
     write_whole(to, script.encode("ascii"))
     return {"path": to, "bytes": len(script), "largest_error": description["largest_error"]}
 
@@ -159,11 +160,6 @@ def _description(script):
 
 def _base64(array):
     return base64.b64encode(array.tobytes()).decode("ascii")
-
-
-def _sha256(folder):
-    path = Path(folder) / checkpoint.DESCRIPTION
-    return json.loads(path.read_bytes())["weights_sha256"]
 
 
 def _round_up(number):

@@ -9,11 +9,33 @@ import unicodedata
 from contextlib import contextmanager
 
 import typer
+from typer.core import TyperGroup
 
 FAILED, WRONG, INTERRUPTED = 1, 2, 130  # exit codes
 # Kinds of characters that a terminal would obey, or break a line at, instead of showing them.
 UNSEEN = {"Cc", "Cf", "Cs", "Zl", "Zp"}
 JOINERS = "\N{ZERO WIDTH JOINER}\N{ZERO WIDTH NON-JOINER}"  # of emoji, and in Persian
+
+
+UsageError = typer.BadParameter.__base__  # of click, or of the copy that typer has of it
+
+
+class Commands(TyperGroup):
+    """The commands: a wrong usage is told in one line, as every error is; no command asks for help.
+
+    Called by typer, which gives the words of the command line or None for those of the program.
+    """
+
+    def main(self, args=None, **settings):
+        args = ["--help"] if not (sys.argv[1:] if args is None else args) else args
+        try:
+            sys.exit(super().main(args, **settings | {"standalone_mode": False}))
+        except UsageError as error:
+            # "Value error" is what the library that typer checks with says before typer's words.
+            message = error.format_message().rstrip(".").replace("Value error, ", "")
+            more = f" ({error.ctx.command_path} --help says more)" if error.ctx else ""
+            tell_error(f"{message[0].lower()}{message[1:]}{more}")
+            sys.exit(WRONG)
 
 
 def use_utf8():
@@ -98,5 +120,9 @@ def in_words(error, folder):
 
 def fail(message, code):
     """End with an exit code, after one line of error."""
-    tell(f"error: {' '.join(message.split())}")
+    tell_error(message)
     raise typer.Exit(code)
+
+
+def tell_error(message):
+    tell(f"error: {' '.join(message.split())}")

@@ -190,7 +190,10 @@ class Run:
         training, history = self.training, self.training.history
         since = (training.done - 1) // self.settings.eval_every * self.settings.eval_every
         line = {"step": training.done, "train_loss": float(np.mean(history.step_loss[since:]))}
-        words = f"update {training.done} of {training.total}: loss {line['train_loss']:.3f}"
+        words = (
+            f"update {training.done} of {training.total}: training loss {line['train_loss']:.3f} "
+            f"(mean since update {since})"
+        )
         if len(self.held_out) > 1:
             loss = evaluate(self.model, self.held_out, progress=False)
             history.val_loss.append(loss)

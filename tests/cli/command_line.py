@@ -34,7 +34,6 @@ def line_of_error(found):
     code, out, err = found
     assert out == ""
     assert "Traceback" not in err
-    lines = err.strip().splitlines()
-    assert lines[-1].lower().startswith("error: "), err
-    assert len(lines) == 1 or lines[0].startswith("Usage: "), err
-    return code, lines[-1][len("error: ") :]
+    (line,) = err.splitlines()
+    assert line.startswith("error: "), err
+    return code, line[len("error: ") :]

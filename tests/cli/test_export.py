@@ -111,8 +111,10 @@ def test_what_cannot_be_exported_is_refused(folder, tmp_path):
     assert not (tmp_path / "m.js").exists()
 
 
-def test_a_folder_that_is_not_there_is_made(folder, tmp_path):
-    assert export(folder, tmp_path / "site" / "models" / "m.js")["path"].exists()
+def test_a_folder_that_is_not_there_is_refused(folder, tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"there is no folder .*site to write m.js into"):
+        export(folder, tmp_path / "site" / "m.js")
+    assert not (tmp_path / "site").exists()
 
 
 @pytest.mark.parametrize("script", ["", "x = 1;", 'a["b"] = {};', 'a["b"] = {"format": 1'])

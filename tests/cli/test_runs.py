@@ -115,8 +115,8 @@ def test_an_evaluation_reports_losses_and_speed_and_writes_a_sample(finished):
     )
     updates = [line for line in reported if line.startswith("update")]
     assert updates[1].startswith(
-        f"update 25 of 25: loss {last['train_loss']:.3f}, held out {last['held_out_loss']:.3f} "
-        f"(perplexity {math.exp(last['held_out_loss']):.2f}), "
+        f"update 25 of 25: training loss {last['train_loss']:.3f} (mean since update 15), "
+        f"held out {last['held_out_loss']:.3f} (perplexity {math.exp(last['held_out_loss']):.2f}), "
     )
     assert last["seconds"] == round(run.training.history.seconds, 3)
     sample = last["sample"].strip("\n").split("\n")

@@ -203,7 +203,7 @@ def test_twenty_thousand_files_are_found_in_no_time(tmp_path):
     started = time.process_time()
     found, passed_over = find_texts([tmp_path])
     assert time.process_time() - started < 5  # 0.4 s alone; 30 s where it was quadratic
-    assert (len(found), passed_over) == (20_000, [])
+    assert (len(found), passed_over) == (20_000, {})
     assert found == sorted(found)
 
 
@@ -221,6 +221,34 @@ def test_a_folder_that_is_linked_in_is_told(tmp_path):
     assert [p.name for p in passed_over] == ["linked", "loop"]
     _, _, err = helpers("train", folder, "--out", tmp_path / "run", *BRIEF)
     assert f"passed over {folder / 'linked'}, a link to a folder: name it to read it too" in err
+
+
+def test_a_file_is_read_once_whatever_links_lead_to_it(tmp_path):
+    folder, elsewhere = tmp_path / "texts", tmp_path / "elsewhere"
+    folder.mkdir()
+    elsewhere.mkdir()
+    for place in (folder / "m.txt", elsewhere / "y.txt", elsewhere / "z.txt"):
+        place.write_text("Once. " * 300, encoding="utf-8")
+    (folder / "a.txt").symlink_to("m.txt")  # before the file itself
+    (folder / "n.txt").symlink_to(folder / "a.txt")  # a link to a link
+    (folder / "o.txt").symlink_to(elsewhere / "y.txt")  # to files that are read by this name only
+    (folder / "p.txt").symlink_to(elsewhere / "z.txt")
+    (folder / "q.txt").symlink_to(elsewhere / "z.txt")
+    found, passed_over = find_texts([folder])
+    assert [p.name for p in found] == ["m.txt", "o.txt", "p.txt"]
+    assert {p.name for p in passed_over} == {"a.txt", "n.txt", "q.txt"}
+    assert find_texts([f"{folder}/*"])[0] == found
+    assert [p.name for p in find_texts([folder / "a.txt", folder / "m.txt"])[0]] == ["m.txt"]
+    (tmp_path / "same").symlink_to(folder)
+    assert find_texts([folder, tmp_path / "same"])[0] == found
+    assert find_texts([folder / "m.txt"] * 2)[0] == [folder / "m.txt"] * 2  # as was asked for
+    _, _, err = helpers("train", folder, "--out", tmp_path / "run", *BRIEF)
+    told = "passed over 3 links to files that are read under another name\nreading 3 files\n5,40"
+    assert told in err
+    (folder / "q.txt").unlink()
+    (folder / "n.txt").unlink()
+    _, _, err = helpers("evaluate", tmp_path / "run", folder)
+    assert "passed over 1 link to files" in err
 
 
 def test_a_name_that_begins_with_a_tilde(tmp_path, monkeypatch):
