@@ -13,6 +13,7 @@ from helpers.corpus import (
     split_ids,
 )
 from tests.faults import planted
+from tests.needs import tiny_shakespeare
 
 
 @pytest.mark.parametrize(
@@ -212,10 +213,7 @@ def test_a_corpus_and_its_vocabulary_say_what_they_are():
 
 
 def test_tiny_shakespeare_is_the_published_file():
-    try:
-        found = load_corpus("tinyshakespeare")
-    except ConnectionError as error:
-        pytest.skip(f"Tiny Shakespeare cannot be had here: {error}")
+    found = tiny_shakespeare()
     assert (len(found.text), len(found.vocab)) == (1_115_394, 65)
 
 

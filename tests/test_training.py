@@ -12,7 +12,7 @@ import torch
 from torch.nn import functional as F
 
 from helpers import training
-from helpers.corpus import disjoint_windows, load_corpus
+from helpers.corpus import disjoint_windows
 from helpers.models import (
     CharRNN,
     CharTransformer,
@@ -34,6 +34,7 @@ from helpers.training import (
     warm_up_and_decay,
 )
 from tests.faults import planted
+from tests.needs import tiny_shakespeare
 from tests.small import V, random_ids, tiny, weights
 
 HERE = choose_device()  # where fit trains
@@ -44,10 +45,7 @@ HERE = choose_device()  # where fit trains
     [("rnn", 1.757, 30_557), ("lstm", 1.810, 92_765), ("gru", 1.665, 72_029)],
 )
 def test_the_reference_recipe_lands_where_it_was_published(cell, published, parameters):
-    try:
-        corpus = load_corpus("tinyshakespeare", limit=100_000)
-    except ConnectionError as error:
-        pytest.skip(f"Tiny Shakespeare cannot be had here: {error}")
+    corpus = tiny_shakespeare(limit=100_000)
     torch.manual_seed(42)
     model = CharRNN(len(corpus.vocab), cell=cell)
     assert count_parameters(model) == parameters

@@ -35,7 +35,7 @@ def printed(cells):
     return "".join(o.get("text", "") for cell in cells for o in cell.get("outputs", []))
 
 
-def complaints(notebook, stem):
+def complaints(notebook):
     """What is wrong with the exercises of a chapter, as a list of sentences."""
     found, hidden = [], []
     exercises = stubs.exercises(notebook)
@@ -43,7 +43,7 @@ def complaints(notebook, stem):
         found.append(f"{len(exercises)} exercises, where 4 to 6 are right")
     for exercise in exercises:
         hidden += exercise.solution_cells
-        found += [f"{exercise.label}: {words}" for words in complaints_of(exercise, stem)]
+        found += [f"{exercise.label}: {words}" for words in complaints_of(exercise)]
     found += [stubs.complaint(*difference) for difference in stubs.differences(notebook)]
     found += overwritten(notebook, exercises)
     for cell in notebook.cells:
@@ -79,11 +79,11 @@ def overwritten(notebook, exercises):
     return found
 
 
-def complaints_of(exercise, stem):
+def complaints_of(exercise):
     """What is wrong with one exercise and its solution."""
     found = []
-    if not exercise.label.startswith(f"ex-{stem}-") or not exercise.title:
-        found.append("needs a title and a label that begins with the chapter's name")
+    if not exercise.label.startswith("ex-") or not exercise.title:
+        found.append("needs a title and a label that begins with ex-")
     if not stubs.OPENING.match(exercise.text.strip()):
         found.append("begins with its kind and time, as in *Implement, 10 minutes.*")
     if exercise.solution is None:
@@ -109,7 +109,7 @@ def complaints_of(exercise, stem):
 def test_exercises_are_as_they_should_be(path):
     notebook = nbformat.read(path, as_version=4)
     assert not any("{exercise}" in c.source for c in notebook.cells), "one without a solution"
-    assert complaints(notebook, path.stem) == []
+    assert complaints(notebook) == []
 
 
 def small_chapter():
@@ -210,16 +210,16 @@ def spoil_number(cells):
 )
 def test_a_spoilt_exercise_is_refused(spoil, complaint):
     notebook = small_chapter()
-    assert complaints(notebook, "small") == []
+    assert complaints(notebook) == []
     spoil(notebook.cells)
-    found = complaints(notebook, "small")
+    found = complaints(notebook)
     assert [complaint in sentence for sentence in found] == [True] if complaint else not found
 
 
 def test_an_exercise_without_its_solution_is_refused():
     notebook = small_chapter()
     del notebook.cells[3:6]
-    found = complaints(notebook, "small")
+    found = complaints(notebook)
     assert "has no solution" in found[0]
     assert "no solution cell belongs to" in found[1]
 

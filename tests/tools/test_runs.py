@@ -9,6 +9,8 @@ import pytest
 from helpers import results
 from helpers.exercises.judging import judged
 from helpers.results import stored_run
+from tests.needs import TINY_SHAKESPEARE, its_corpus
+from tools import records
 from tools.runs import carrying_state, common
 from tools.runs.__main__ import main
 from tools.runs.common import FIRST, RUNS, TOLERANCE, NotHere, long_run, repeated, short
@@ -40,10 +42,8 @@ def test_each_run_that_a_text_names_exists():
 
 @pytest.mark.parametrize("name", RUNS)
 def test_a_stored_result_has_todays_configurations_and_corpus(name):
-    try:
+    with its_corpus():
         assert not RUNS[name].differences(stored_run(name)), f"python -m tools.runs {name}"
-    except ConnectionError as error:
-        pytest.skip(f"its corpus cannot be had here: {error}")
 
 
 @pytest.mark.slow
@@ -52,7 +52,8 @@ def test_the_first_losses_come_out_again(name, model):
     try:
         losses = RUNS[name].first_losses(model)
     except NotHere as error:
-        pytest.skip(str(error))
+        missing = isinstance(error.__cause__, ConnectionError)
+        pytest.skip(TINY_SHAKESPEARE if missing else str(error))
     why = f"{name} was made by other code: python -m tools.runs {name}; {short(model)}"
     assert losses == pytest.approx(model["first_losses"], abs=TOLERANCE), why
 
@@ -89,7 +90,8 @@ def declare(name, corpus=None, losses=(1.0, 2.0), size=3):
 @pytest.fixture
 def runs(tmp_path, monkeypatch):
     """Two declared runs, the second on a corpus that is not here, made and stored."""
-    monkeypatch.setattr(results, "BOOK_DATA", tmp_path)
+    for module in (results, records):  # which read and write there
+        monkeypatch.setattr(module, "BOOK_DATA", tmp_path)
     monkeypatch.setattr(common, "RUNS", RUNS)
     kept = dict(RUNS)
     RUNS.clear()

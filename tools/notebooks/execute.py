@@ -103,6 +103,7 @@ def note_seconds(stem, seconds):
     if abs(rounded - old) <= max(5, 0.3 * old):
         return False
     stored[stem] = rounded
+    stored = {name: s for name, s in stored.items() if (CHAPTERS / f"{name}.ipynb").is_file()}
     text = json.dumps(dict(sorted(stored.items())), indent=1) + "\n"
     SECONDS.write_text(text, encoding="utf-8")
     return True

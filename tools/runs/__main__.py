@@ -1,20 +1,16 @@
 """python -m tools.runs: see the package."""
 
 import argparse
+import importlib
+import pkgutil
 import sys
 
 from tools import runs
-from tools.runs import (  # noqa: F401, each declares its runs
-    carrying_state,
-    claims,
-    comparing,
-    larger_model,
-    lstm,
-    memorising,
-    speed,
-    your_own_text,
-)
 from tools.runs.common import RUNS, NotHere, check, store
+
+for module in pkgutil.iter_modules(runs.__path__):  # each file declares its chapter's runs
+    if module.name not in ("__main__", "playground_models"):
+        importlib.import_module(f"{runs.__name__}.{module.name}")
 
 
 def main(arguments=None):
