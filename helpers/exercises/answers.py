@@ -4,8 +4,10 @@ Each raises `NotRight` with a sentence for the reader, and nothing else, whateve
 """
 
 import copy
+import inspect
 import itertools
 import math
+import re
 from collections.abc import Iterator
 from contextvars import ContextVar
 
@@ -13,6 +15,9 @@ import numpy as np
 import torch
 
 KIND = ContextVar("KIND", default="numpy")  # as what `call` hands arrays to the reader's function
+TRIES = ContextVar("TRIES", default=None)  # what `compare` has found so far in this judging
+ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth",
+            "ninth", "tenth", "eleventh", "twelfth")  # fmt: skip
 MOST = 100_000  # numbers in a result; no exercise asks for nearly as many
 
 
@@ -32,15 +37,50 @@ class Raised(NotRight):
         self.error = error
 
 
-def call(function, *inputs):
+class Tries:
+    """Mistakes of all comparisons in one judging.
+
+    A mistake is named only if it explains the results for all inputs that were tried.
+    """
+
+    def __init__(self):
+        self.fits = {}  # (name, slip) -> whether it would have given every result so far
+        self.wrong = []  # of each wrong result: name, slips, usual mistakes, what else to say
+
+    def add(self, got, name, slips, rtol, usual=None, otherwise=""):
+        """Enter one result; ``usual`` is None if it is right, else kind -> sentence."""
+        for slip, value in slips.items():
+            fits = np.shape(value) == got.shape and close(got, value, rtol)
+            self.fits[name, slip] = self.fits.get((name, slip), True) and fits
+        if usual is not None:
+            self.wrong.append((name, slips, usual, otherwise))
+
+    def conclude(self):
+        """Raise NotRight for the first result that is wrong, if one is."""
+        if not self.wrong:
+            return
+        name, slips, usual, otherwise = self.wrong[0]
+        for slip in slips:
+            if self.fits[name, slip]:
+                raise NotRight(f"{name}: {slip}")
+        same = [entry for entry in self.wrong if entry[0] == name]
+        for kind, sentence in usual.items():
+            if all(kind in entry[2] for entry in same):
+                raise NotRight(sentence)
+        raise NotRight(otherwise)
+
+
+def call(function, *inputs, in_place=False, may_be_none=False):
     """What the reader's function returns for copies of the inputs; of an iterator, its items.
 
     Arrays arrive as the kind that is being tried. Raises NotAttempted where the result is or holds
-    ``...``, and NotRight with the reader's own exception where there is one.
+    ``...``, and NotRight with the reader's own exception where there is one, where an input has
+    changed (unless ``in_place``), and where the result is None (unless ``may_be_none``).
     """
     if not callable(function):
         raise NotRight(f"a function is expected, and this is {kind_of(function)}")
     handed = [handed_over(value, KIND.get()) for value in inputs]
+    before = [kept_aside(value) for value in handed]
     try:
         result = function(*handed)
         if isinstance(result, Iterator):
@@ -55,7 +95,63 @@ def call(function, *inputs):
         raise NotRight(f"it gives more than {MOST:,} items: does it ever end?")
     if unfilled(result):
         raise NotAttempted
+    if result is None and not may_be_none:
+        raise NotRight("it returns None: is a `return` missing?")
+    if not in_place:
+        for i, value in enumerate(handed):
+            if not unchanged(value, before[i]):
+                raise NotRight(f"it changes its input {input_name(function, i)}: work on a copy")
     return result
+
+
+def kept_aside(value):
+    """A deep copy of the numbers in an input; what cannot change, or may, as it is."""
+    if isinstance(value, torch.nn.Module):
+        return kept_aside(value.state_dict())
+    if isinstance(value, torch.Tensor):
+        return value.detach().clone()
+    if isinstance(value, np.ndarray):
+        return value.copy()
+    if isinstance(value, dict):
+        return {key: kept_aside(part) for key, part in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [kept_aside(part) for part in value]
+    return value
+
+
+def unchanged(value, before):
+    """Whether an input is as `kept_aside` found it, but for rounding."""
+    if isinstance(value, torch.nn.Module):
+        value = dict(value.state_dict())
+    if isinstance(before, dict):
+        return (
+            isinstance(value, dict)
+            and value.keys() == before.keys()
+            and all(unchanged(value[key], before[key]) for key in before)
+        )
+    if isinstance(before, list):
+        return (
+            isinstance(value, (list, tuple))
+            and len(value) == len(before)
+            and all(map(unchanged, value, before))
+        )
+    if isinstance(before, (np.ndarray, torch.Tensor)):
+        if type(value) is not type(before) or value.shape != before.shape:
+            return False
+        value, before = (as_array(part, "an input") for part in (value, before))
+        return close(value, before, 1e-9 if KIND.get() == "numpy" else 1e-5)
+    return value is before or bool(value == before)
+
+
+def input_name(function, place):
+    """What the reader calls an input of a function, or its number."""
+    try:
+        names = list(inspect.signature(function).parameters.values())
+    except (TypeError, ValueError):
+        names = []
+    if place < len(names) and names[place].kind is not names[place].VAR_POSITIONAL:
+        return names[place].name
+    return f"number {place + 1}"
 
 
 def parts(answer, count, what=None, name="this"):
@@ -72,60 +168,98 @@ def parts(answer, count, what=None, name="this"):
     return answer
 
 
-def compare(got, expected, names="the result", slips=None, rtol=3e-4):
+def compare(got, expected, names="the result", slips=None, rtol=3e-4, where=""):
     """Raise NotRight, with the kind of mistake, unless ``got`` is ``expected``.
 
     ``expected`` is a number, an array, or a tuple of them; ``names`` is one name or a tuple of as
     many. ``slips`` maps the name of a likely mistake to what that mistake would give, in the form
     of ``expected``, with None for an output that it does not touch. Numbers may differ by
-    ``rtol`` times the largest number that is expected.
+    ``rtol`` times the largest number that is expected. ``where`` says for which inputs that was.
+
+    In a check a wrong number is entered into TRIES and nothing is raised, so that more inputs are
+    tried before a mistake is named.
     """
     slips = slips or {}
     if not isinstance(expected, tuple):
-        compare_one(got, expected, names, slips, rtol)
+        slips = {slip: wrong for slip, wrong in slips.items() if wrong is not None}
+        compare_one(got, expected, names, slips, rtol, where)
         return
     if not isinstance(got, (tuple, list)) or len(got) != len(expected):
         count = len(got) if isinstance(got, (tuple, list)) else 1
         raise NotRight(
-            f"it returns {count} thing{'s' * (count != 1)} where {len(expected)} are expected: "
+            f"it returns {plural(count, 'thing')} where {len(expected)} are expected: "
             + ", ".join(names)
         )
     for i, name in enumerate(names):
         mine = {slip: wrong[i] for slip, wrong in slips.items() if wrong[i] is not None}
-        compare_one(got[i], expected[i], name, mine, rtol)
+        compare_one(got[i], expected[i], name, mine, rtol, where)
 
 
-def compare_one(got, expected, name, slips, rtol):
+def compare_one(got, expected, name, slips, rtol, where=""):
     """`compare` for one number or array."""
     got = as_array(got, name)
+    is_whole = np.asarray(expected).dtype.kind in "iu"
     expected = np.asarray(expected, dtype=float)
+    has = agreeing(name, "has", "have")
     if got.shape != expected.shape:
         if got.ndim > 1 and got.T.shape == expected.shape and close(got.T, expected, rtol):
-            raise NotRight(f"{name} is transposed: its shape is {got.shape}")
+            raise NotRight(
+                f"{name} {agreeing(name, 'is', 'are')} transposed: the shape is {got.shape}"
+            )
         if got.ndim > 2 and any(
             close(got.transpose(order), expected, rtol)
             for order in itertools.permutations(range(got.ndim))
             if got.transpose(order).shape == expected.shape
         ):
-            raise NotRight(f"{name} has its axes in another order: {got.shape}")
+            raise NotRight(f"{name} {has} the axes in another order: {got.shape}")
         raise NotRight(
-            f"{name} has the wrong shape: {got.shape} where {expected.shape} is expected"
+            f"{name} {has} the wrong shape: {got.shape} where {expected.shape} is expected"
         )
     if not np.isfinite(got).all():
-        raise NotRight(f"{name} has numbers that are infinite or not a number (NaN)")
+        raise NotRight(f"{name}{where} {has} numbers that are infinite or not a number (NaN)")
     if close(got, expected, rtol):
+        enter(got, name, slips, rtol)
         return
-    for slip, wrong in slips.items():
-        if np.shape(wrong) == got.shape and close(got, wrong, rtol):
-            raise NotRight(f"{name}: {slip}")
-    common = number_slip(got, expected, rtol) if got.size == 1 else array_slip(got, expected, rtol)
-    if common:
-        raise NotRight(f"{name} {common}")
-    largest = np.abs(got - expected).max()
-    raise NotRight(
-        f"{name}: the largest difference is {largest:.2g}, "
-        f"where the numbers go up to {np.abs(expected).max():.2g}"
-    )
+    if got.size == 1:
+        usual = number_slips(got, expected, rtol)
+    else:
+        usual = array_slips(got, expected, rtol, lambda *forms: agreeing(name, *forms))
+    if is_whole and got.ndim == 1:
+        place = next(i for i in range(len(got)) if not close(got[i], expected[i], rtol))
+        which = f"the {ORDINALS[place]}" if place < len(ORDINALS) else f"number {place + 1}"
+        otherwise = f"{name}{where} {agreeing(name, 'differs', 'differ')} from {which} on"
+    elif got.size == 1:
+        difference, right = np.abs(got - expected).item(), expected.item()
+        otherwise = (
+            f"{name}{where}: the difference is {difference:.2g}, where the number is {right:.2g}"
+        )
+    else:
+        otherwise = (
+            f"{name}{where}: the largest difference is {np.abs(got - expected).max():.2g}, "
+            f"where the numbers go up to {np.abs(expected).max():.2g}"
+        )
+    usual = {kind: f"{name}{where} {sentence}" for kind, sentence in usual.items()}
+    enter(got, name, slips, rtol, usual, otherwise)
+
+
+def enter(*result):
+    """Enter a result into the tries of this check; outside of one, judge it at once."""
+    tries = TRIES.get() or Tries()
+    tries.add(*result)
+    if tries is not TRIES.get():
+        tries.conclude()
+
+
+def agreeing(name, singular, plural):
+    """The form of a verb that goes with a name: by the last letters of its noun."""
+    noun = re.split(r",? (?:of|for|after|with|to|in) ", name)[0]
+    is_plural = noun.endswith("s") and not noun.endswith(("ss", "us", "is", "bias"))
+    return plural if is_plural else singular
+
+
+def plural(count, noun):
+    """A number with its noun: 1 character, 2 characters."""
+    return f"{count:,} {noun}{'s' * (count != 1)}"
 
 
 def close(got, expected, rtol):
@@ -133,36 +267,42 @@ def close(got, expected, rtol):
     return np.abs(got - expected).max(initial=0) <= rtol * np.abs(expected).max(initial=0) + 1e-9
 
 
-def array_slip(got, expected, rtol):
-    """The usual mistakes that make an array wrong, or None."""
+def array_slips(got, expected, rtol, verb):
+    """The usual mistakes that would make this array, kind -> sentence; ``verb`` agrees with it."""
+    found = {}
     if got.ndim > 1 and got.shape == got.T.shape and close(got.T, expected, rtol):
-        return "is transposed"
+        found["transposed"] = f"{verb('is', 'are')} transposed"
     if close(-got, expected, rtol):
-        return "has the wrong sign"
+        found["sign"] = f"{verb('has', 'have')} the wrong sign"
     if close(got[::-1], expected, rtol):
-        return "runs backwards: the last is first"
+        found["reversed"] = f"{verb('runs', 'run')} backwards: the last is first"
     for step, which in ((1, "late"), (-1, "early")):
         kept = slice(step, None) if step > 0 else slice(None, step)
         if len(got) > 2 and close(got[kept], np.roll(expected, step, axis=0)[kept], rtol):
-            return f"is off by one: everything stands one place too {which}"
+            found[which] = (
+                f"{verb('is', 'are')} off by one: everything stands one place too {which}"
+            )
     norm = (expected * expected).sum()
     factor = (got * expected).sum() / norm if norm else 1.0
-    if factor and close(got / factor, expected, rtol):
-        return f"is {factor:.3g} times what it should be, everywhere: a factor, or a sum for a mean"
+    shown = f"{factor:.4g}"
+    if factor and float(shown) != 1 and close(got / factor, expected, rtol):
+        found["factor"] = (
+            f"{verb('is', 'are')} {shown} times what {verb('it', 'they')} should be, everywhere: "
+            "a factor, or a sum for a mean"
+        )
     if np.ptp(got - expected) <= rtol * np.abs(expected).max():
-        return "is off by the same amount everywhere"
-    return None
+        found["offset"] = f"{verb('is', 'are')} off by the same amount everywhere"
+    return found
 
 
-def number_slip(got, expected, rtol):
-    """The usual mistakes that make one number wrong, or None. Their order matters."""
+def number_slips(got, expected, rtol):
+    """The usual mistakes that would make this number, kind -> sentence. Their order matters."""
     value, right = float(got.reshape(-1)[0]), float(expected.reshape(-1)[0])
     near = lambda wrong: math.isclose(value, wrong, rel_tol=rtol)  # noqa: E731
-    if near(-right):
-        return "has the wrong sign"
+    slips = [("has the wrong sign", -right)]
     if right.is_integer() and value.is_integer() and abs(value - right) == 1:
-        return "is off by one"
-    slips = [
+        slips.append(("is off by one", value))
+    slips += [
         ("is in bits, and nats are asked for", right / math.log(2)),
         ("is in nats, and bits are asked for", right * math.log(2)),
         ("looks like a logarithm to base 10", right / math.log(10)),
@@ -179,16 +319,13 @@ def number_slip(got, expected, rtol):
         ]
     if right < 50:
         slips.append(("is a perplexity, and the loss is asked for", math.exp(right)))
-    for slip, wrong in slips:
-        if wrong != right and near(wrong):
-            return slip
-    return None
+    return {slip: slip for slip, wrong in slips if wrong != right and near(wrong)}
 
 
-def number(answer, expected, slips=None, rtol=1e-3, name="the number"):
+def number(answer, expected, slips=None, rtol=1e-3, name="the number", where=""):
     """Raise NotRight unless the reader has worked out the one number that is expected.
 
-    Takes ints, floats and tensors of one element; ``slips`` as in `compare`.
+    Takes ints, floats and tensors of one element; ``slips`` and ``where`` as in `compare`.
     """
     if isinstance(answer, str):
         raise NotRight(f"{name} should be a number, and this is a text")
@@ -196,16 +333,17 @@ def number(answer, expected, slips=None, rtol=1e-3, name="the number"):
     if got.size != 1:
         raise NotRight(f"one number is expected, and this has {got.size}")
     got = got.reshape(())
-    if close(got, expected, rtol):
-        return
-    for slip, wrong in (slips or {}).items():
-        if close(got, wrong, rtol):
-            raise NotRight(f"{name}: {slip}")
     if not np.isfinite(got):
-        raise NotRight(f"{name} is infinite or not a number (NaN)")
+        raise NotRight(f"{name}{where} is infinite or not a number (NaN)")
+    if close(got, expected, rtol):
+        enter(got, name, slips or {}, rtol)
+        return
     # No difference here: with the one number that was given it would be the answer.
     way = "too small" if got < expected else "too large"
-    raise NotRight(f"{name} {number_slip(got, np.asarray(expected), rtol) or f'is {way}'}")
+    usual = number_slips(got, np.asarray(expected), rtol) | {way: f"is {way}"}
+    usual = {kind: f"{name}{where} {sentence}" for kind, sentence in usual.items()}
+    otherwise = f"{name} is too small for some inputs and too large for others"
+    enter(got, name, slips or {}, rtol, usual, otherwise)
 
 
 def choice(answer, right, options, why=None, name="the answer"):
@@ -225,7 +363,7 @@ def same_text(got, expected, name="the text"):
         return
     if len(got) != len(expected):
         raise NotRight(
-            f"{name} has {len(got)} characters where {len(expected)} are expected"
+            f"{name} has {plural(len(got), 'character')} where {len(expected)} are expected"
             + (": off by one" if abs(len(got) - len(expected)) == 1 else "")
         )
     place = next(i for i, (a, b) in enumerate(zip(got, expected, strict=True)) if a != b)
@@ -255,7 +393,7 @@ def handed_over(value, kind):
 def as_array(value, name, shape=None):
     """Numbers of any kind as a float array, of this shape where one is given."""
     if value is None:
-        raise NotRight(f"{name} is None: is a `return` missing?")
+        raise NotRight(f"{name} {agreeing(name, 'is', 'are')} None, where numbers are expected")
     try:
         array = _numbers(value, name)
     except NotRight:

@@ -39,7 +39,7 @@ def record_price(answer):
     for _ in range(3):
         n, T = random_sizes(2, low=3, high=30)
         last, total = n * T, T * n * (n + 1) / 2
-        names = ("the n-th update", "all updates", "all updates with detach")
+        names = ("the n-th update", "the sum over all updates", "the sum with detach")
         slips = {
             "it goes back through all windows so far": (T, None, None),
             "the updates are not all as long as the last": (None, n * n * T, None),

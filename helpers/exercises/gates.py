@@ -162,7 +162,7 @@ def what_counts(answer):
         }
 
         wrong = {slip: [counted(*row, **rule) for row in rows] for slip, rule in slips.items()}
-        compare(got, [counted(*row) for row in rows], "what counts", wrong)
+        compare(got, [counted(*row) for row in rows], "the row of verdicts", wrong)
 
 
 def counted(
@@ -171,7 +171,7 @@ def counted(
 ):  # fmt: skip
     """The rule of the chapter, with a mistake if wanted."""
     moved, untrained = on or (moved, untrained)
-    bar = both([chance] * moved + [twice * size(before)] * untrained or [0])
+    bar = max(0, both([chance] * moved + [twice * size(before)] * untrained or [0]))
     ends = low, (low + high) / 2, high
     if ends[edges[0]] > bar:
         return 1

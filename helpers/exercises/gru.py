@@ -79,7 +79,8 @@ def tied_gates(answer):
         }  # fmt: skip
         slips = {slip: np.concatenate(wrong) for slip, wrong in slips.items()}
         right = np.concatenate([-f, f, g, o])
-        compare(call(answer, stacked), right, "the changed array", slips)
+        got = call(answer, stacked, in_place=True)  # for parameters, one may well do so
+        compare(got, right, "the changed array", slips)
 
 
 @register("gru-step")
@@ -130,15 +131,16 @@ def best_epoch(answer):
     """best_epoch(losses (seeds, epochs)) -> the epoch, from 1, of the lowest mean."""
     for _ in range(3):
         seeds, epochs = random_sizes(2, low=6, high=15)
-        losses, best = normal(seeds, epochs), int(np.random.default_rng().integers(epochs - 3))
+        losses, best = normal(seeds, epochs), int(np.random.default_rng().integers(1, epochs - 3))
         losses[:, best] -= 9
         losses[:, best + 1] += 50  # for one seed this is the lowest of all
         losses[0, best + 1] -= 90
-        got, mean = single(call(answer, losses), "the epoch for all seeds"), losses.mean(axis=0)
-        if got == mean.argmin() + 1:
-            continue
-        if got == mean.argmin():
-            raise NotRight("epochs count from 1")
-        if got in (losses.min(axis=0).argmin() + 1, losses.argmin() + 1):
-            raise NotRight("the lowest loss of any one seed is an accident: take the mean first")
-        raise NotRight("that is not the epoch with the lowest mean over the seeds")
+        slips = {
+            "epochs count from 1": losses.mean(axis=0).argmin(),
+            "the lowest loss of any one seed is an accident: take the mean first": (
+                losses.argmin() % epochs + 1
+            ),
+        }
+        right = losses.mean(axis=0).argmin() + 1
+        got = single(call(answer, losses), "the epoch for all seeds")
+        number(got, right, slips, rtol=1e-9, name="the epoch with the lowest mean")

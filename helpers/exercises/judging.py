@@ -26,7 +26,17 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .answers import KIND, NotAttempted, NotRight, Raised, described, kind_of, unfilled
+from .answers import (
+    KIND,
+    TRIES,
+    NotAttempted,
+    NotRight,
+    Raised,
+    Tries,
+    described,
+    kind_of,
+    unfilled,
+)
 
 TABLE = {}  # name -> Check
 
@@ -110,10 +120,10 @@ def judged(name, answer):
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")  # np.tanh of a tensor, say: right, and deprecated
         for kind in kinds_for(answer, wants):
-            token = KIND.set(kind)
+            tokens = KIND.set(kind), TRIES.set(Tries())
             try:
                 refuse_other_kinds(answer, wants)
-                table[name].judge(answer)
+                judge(table[name], answer)
                 return Verdict(name, CORRECT)
             except NotAttempted:
                 return Verdict(name, NOT_ATTEMPTED)
@@ -122,8 +132,19 @@ def judged(name, answer):
             except Exception as error:  # from an object that the judging function did not foresee
                 mistakes.append(Raised(f"{UNFORESEEN} ({described(error)})", error))
             finally:
-                KIND.reset(token)
+                KIND.reset(tokens[0])
+                TRIES.reset(tokens[1])
     return Verdict(name, NOT_RIGHT, str(max(mistakes, key=tells)))
+
+
+def judge(entry, answer):
+    """Raise NotRight or NotAttempted unless an answer passes; of many mistakes, the first."""
+    try:
+        entry.judge(answer)
+    except Exception:
+        TRIES.get().conclude()
+        raise
+    TRIES.get().conclude()
 
 
 def refuse_other_kinds(answer, wants):

@@ -120,11 +120,11 @@ def loss_without_nan(answer):
         z = logits - logits.max(axis=1, keepdims=True)
         losses = np.log(np.exp(z).sum(axis=1)) - z[np.arange(N), targets]
         got = as_array(call(answer, logits, targets), "the loss")
-        size = f"with logits up to {np.abs(logits).max():.0f} the loss"
+        where = f" with logits up to {np.abs(logits).max():.0f}"
         if not np.isfinite(got).all():
-            raise NotRight(f"{size} is still infinite or not a number (NaN)")
+            raise NotRight(f"the loss{where} is still infinite or not a number (NaN)")
         slips = {"is it a sum?": losses.sum()}
-        compare(got, losses.mean(), size, slips)
+        compare(got, losses.mean(), "the loss", slips, where=where)
 
 
 @register("saturated")

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from .answers import NotRight, as_array, call, compare, number, parts, single, whole
+from .answers import NotRight, as_array, call, compare, number, parts, plural, single, whole
 from .cells import lstm_parameters, lstm_step, sigmoid
 from .inputs import normal, random_sizes
 from .judging import register
@@ -62,7 +62,7 @@ def counting_slip(broken, count, t, c, old, f, g):
     if math.isclose(c - old, math.tanh(0.01) / 2, rel_tol=0.02):
         return "a character adds half of what it should: how open is the input gate?"
     return (
-        f"after {count} characters c is off by {c - count / 100:.2g} "
+        f"after {plural(count, 'character')} c is off by {c - count / 100:.2g} "
         "(it should grow by a hundredth with each)"
     )
 
@@ -131,7 +131,7 @@ def parameters(answer):
         right = ends + first + more * further
         got = as_array(call(answer, V, E, H, layers), "the number")
         where = " with one layer" if layers == 1 else ""
-        compare(got, right, "the number of parameters" + where, slips, rtol=1e-6)
+        compare(got, right, "the number of parameters", slips, rtol=1e-6, where=where)
 
 
 @register("equal-widths", wants="value")

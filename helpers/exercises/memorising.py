@@ -80,12 +80,14 @@ def near_match(answer):
             "the wrong character is a part of the stretch": right - 1,
         }
         number(call(answer, text, source), right, slips, name="the length")
-    for text, source, right in (("abcde", "xbcdy", 4), ("abc", "abc", 3), ("aaaa", "bb", 1)):
+    tries = ("abcde", "xbcdy", 4, 3), ("abc", "abc", 3, 3), ("aaaa", "bb", 1, 0)
+    for text, source, right, inside in tries:
         number(
             call(answer, text, source),
             right,
-            {"the wrong character may stand at either end of the stretch": right - 1},
-            name=f"of {text!r} in {source!r}",
+            {"the wrong character may stand at either end of the stretch": inside},
+            name="the length",
+            where=f" for {text!r} in {source!r}",
         )
 
 
@@ -120,19 +122,22 @@ def first_above(answer):
     for _ in range(4):
         n = int(rng.integers(6, 10))
         epochs, values = 10 * np.arange(1, n + 1), 0.1 * rng.random(n)
-        where = int(rng.integers(2, n - 1))
+        where = int(rng.integers(3, n - 1))
+        values[where - 2] = 0.3  # the mark itself
         values[where] += 0.5  # it may fall again
         values[where + 1] += 0.9
-        got = call(answer, epochs, values, 0.3)
+        got = call(answer, epochs, values, 0.3, may_be_none=True)
         slips = {
             "where in the row it is, and not which epoch": where,
             "that is the place, counted from 1": where + 1,
             "the highest value is not the first one above the mark": int(epochs[where + 1]),
             "that is the last one below the mark": int(epochs[where - 1]),
+            "an epoch at the mark is not above it": int(epochs[where - 2]),
             "the first epoch of all": int(epochs[0]),
         }
         if got is None:
             raise NotRight("there is an epoch above the mark, and it returns None")
         number(got, int(epochs[where]), slips, name="the epoch")
-    if call(answer, np.array([10, 20]), np.array([0.1, 0.2]), 0.3) is not None:
+    low = np.array([10, 20]), np.array([0.1, 0.2])
+    if call(answer, *low, 0.3, may_be_none=True) is not None:
         raise NotRight("where no value is above the mark, None is asked for")

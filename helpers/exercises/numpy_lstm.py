@@ -29,20 +29,22 @@ def normalised(a, eps=1e-5):
 @register("layer-norm")
 def layer_norm(answer):
     """normalise(a (B, H)) -> n (B, H), s (B, 1)."""
-    for _ in range(3):
+    for size in (2, 3e-3, 2):  # of rows that are nearly constant, the 1e-5 decides
         B, H = random_sizes(2, low=3, high=12)
-        a = normal(B, H) * 2 + normal(B, 1)
+        a = size * normal(B, H) + normal(B, 1)
         n, s = normalised(a)
-        off, spread = a - a.mean(axis=1, keepdims=True), a.std(axis=0, keepdims=True)
+        off, of_columns = a - a.mean(axis=1, keepdims=True), np.sqrt(a.var(axis=0) + 1e-5)
+        plain = a.std(axis=1, keepdims=True)
+        corrected = np.sqrt(a.var(axis=1, keepdims=True, ddof=1) + 1e-5)
         slips = {
-            "each row by itself, not each column": ((a - a.mean(axis=0)) / spread, None),
+            "each row by itself, not each column": ((a - a.mean(axis=0)) / of_columns, None),
             "is the mean taken off?": (a / s, None),
             "that is divided by the mean square and not by its root": (off / s**2, s**2),
-            "divided by H, not by H - 1": (
-                off / a.std(axis=1, keepdims=True, ddof=1),
-                a.std(axis=1, keepdims=True, ddof=1),
-            ),
+            "divided by H, not by H - 1": (off / corrected, corrected),
             "is it divided by the standard deviation?": (off, None),
+            "where is the 1e-5?": (off / plain, plain),
+            "the 1e-5 belongs under the root": (off / (plain + 1e-5), plain + 1e-5),
+            "s is the root with the 1e-5 under it": (None, plain),
         }
         compare(call(answer, a), (n, s), ("n", "s"), slips)
 

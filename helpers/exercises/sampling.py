@@ -1,5 +1,7 @@
 """Checks of the chapter *Sampling*."""
 
+import itertools
+
 import numpy as np
 import torch
 
@@ -44,9 +46,10 @@ def entropy_slope(answer):
         variance = (p * (logits - p @ logits) ** 2).sum()
         of_model = (own * (logits - own @ logits) ** 2).sum()
         slips = {
-            "that is another power of the temperature": variance / temperature**2,
             "the power of the temperature is missing": variance,
-            "one power of the temperature is missing": variance / temperature,
+            "two powers of the temperature are missing": variance / temperature,
+            "one power of the temperature is missing": variance / temperature**2,
+            "there is one power of the temperature too many": variance / temperature**4,
             "the variance should be taken with the probabilities": logits.var() / temperature**3,
             "use the probabilities at that temperature": of_model / temperature**3,
             "that is the derivative by 1/temperature": -variance / temperature,
@@ -70,13 +73,22 @@ def cut_first(answer):
             logits = normal(12, scale=2.0)
             expected = cut_then_heat(logits, temperature, *cuts)
             slips = {
-                "the temperature comes first here": next_distribution(logits, temperature, *cuts),
+                "in yours the temperature comes first": next_distribution(
+                    logits, temperature, *cuts
+                ),
                 "where is the temperature?": next_distribution(logits, 1, *cuts),
                 "where are the cuts?": at_temperature(logits, temperature),
                 "reversed: this cools where it should heat": cut_then_heat(
                     logits, 1 / temperature, *cuts
                 ),
             }
+            for missing in (
+                *itertools.combinations(range(3), 1),
+                *itertools.combinations(range(3), 2),
+            ):
+                left = [None if i in missing else cut for i, cut in enumerate(cuts)]
+                named = " and of ".join(("top-k", "top-p", "min-p")[i] for i in missing)
+                slips[f"where is the cut of {named}?"] = cut_then_heat(logits, temperature, *left)
             got = as_array(call(answer, logits, temperature, *cuts), "the probabilities")
             if got.shape == (12,) and np.isfinite(got).all() and abs(got.sum() - 1) > 1e-3:
                 raise NotRight("the probabilities do not sum to 1")

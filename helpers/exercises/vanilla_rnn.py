@@ -1,9 +1,11 @@
 """Checks of the chapter *A vanilla RNN*."""
 
+import copy
 import math
 
 import numpy as np
 import torch
+from torch.nn import functional as F
 
 from helpers.models import CharRNN
 
@@ -103,12 +105,15 @@ def stuck_loss(answer):
     with torch.random.fork_rng(devices=[]):
         model = CharRNN(V, embed_size=16, hidden_size=64)
     before = [weight.detach().clone() for weight in model.parameters()]
-    losses = call(answer, model, x, y, updates)
+    expected, piled_up = (trained(model, x, y, updates, zero) for zero in (True, False))
+    losses = call(answer, model, x, y, updates, in_place=True)
     losses = as_array(losses, "the list of losses, one for each update,", (updates,))
     if all(torch.equal(a, b) for a, b in zip(before, model.parameters(), strict=True)):
         raise NotRight("the weights of the model that it is given do not move")
     if abs(losses[0] - math.log(V)) > 0.8:
         raise NotRight("the first loss is far from log V: is it a mean, in nats, over all targets?")
+    if np.allclose(losses, piled_up, atol=0.02):
+        raise NotRight("gradients add up from update to update: are they set to zero?")
     if losses[-1] > losses[0] + 0.1:
         raise NotRight("the loss rises")
     floor = math.log(math.e + V - 1) - 1
@@ -117,6 +122,25 @@ def stuck_loss(answer):
             "the loss still gets stuck: how large can the probability of the right character "
             "become in it?"
         )
+    if not np.allclose(losses, expected, atol=0.02):
+        raise NotRight(
+            "it learns, but not as the friend's program does without its mistake: is the "
+            "optimiser hers, its learning rate, and the order of her lines?"
+        )
+
+
+def trained(model, x, y, updates, zero=True):
+    """Losses of a copy of the model by the friend's program, mended; without ``zero_grad``."""
+    model, losses = copy.deepcopy(model), []
+    optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
+    for _ in range(updates):
+        loss = F.cross_entropy(model(x)[0].flatten(0, 1), y.flatten())
+        if zero:
+            optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    return losses
 
 
 @register("unit-for-label")
@@ -125,20 +149,29 @@ def unit_for_label(answer):
     for sign in (1, -1, 1, -1):
         H = random_sizes(1, low=5, high=12)[0]
         T, rng = 400, np.random.default_rng()
-        right, loud, steady, other = (int(i) for i in rng.permutation(H)[:4])
+        right, loud, steady, other, quiet = (int(i) for i in rng.permutation(H)[:5])
         label = (rng.random(T) < 0.2).astype(float)
         states = normal(T, H, scale=0.2)
         states[:, right] += sign * 0.4 * label + 1
         states[:, other] -= sign * 0.15 * label  # weaker, and of the other sign
         states[:, loud] = 3 * normal(T) + 1.0 * label  # a larger product, a smaller correlation
         states[:, steady] += 5  # a large mean
+        states[:, quiet] = 0.02 * normal(T) + 0.01 * label  # a small variance
+        together = label @ (states - states.mean(axis=0)) / T
+        spread = states.std(axis=0)
+        slips = {
+            "the sign does not matter, and it takes a positive correlation alone": (
+                int((together / spread).argmax())
+            ),
+            "it takes a unit whose numbers are large: divide by the spread": (
+                int(abs(together).argmax())
+            ),
+            "it takes a unit whose numbers are close together: divide by the spread once": (
+                int(abs(together / spread**2).argmax())
+            ),
+            "it takes a unit whose mean is large: subtract the mean": (
+                int(abs(label @ states / spread).argmax())
+            ),
+        }
         got = whole(call(answer, states, label), "the unit")
-        if got == loud:
-            raise NotRight("it takes a unit whose numbers are large: divide by the spread")
-        if got == steady:
-            raise NotRight("it takes a unit whose mean is large: subtract the mean")
-        if got != right:
-            raise NotRight(
-                "it takes the wrong unit where the correlation is "
-                + ("negative: the sign does not matter" if sign < 0 else "positive")
-            )
+        number(got, right, slips, name="the unit")

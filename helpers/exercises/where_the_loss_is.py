@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from .answers import NotRight, as_array, call, choice, compare, number, parts, single
+from .answers import NotRight, as_array, call, choice, compare, number, parts, plural, single
 from .inputs import probabilities, random_sizes
 from .judging import register
 
@@ -27,7 +27,7 @@ def four_words(answer):
         {},
     ]
     for place, (got, nats) in enumerate(zip(answer, (1.5 * log2, 0, 0.5 * log2, 0), strict=True)):
-        name = f"after {place} letters"
+        name = f"after {plural(place, 'letter')}"
         if nats == 0 and np.abs(as_array(got, name)).max() > 1e-6:
             raise NotRight(f"{name}: what may come there?")
         number(got, nats, slips[place], name=name)

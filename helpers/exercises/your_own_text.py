@@ -1,6 +1,7 @@
 """Checks of the chapter *Your own text*."""
 
 import math
+import re
 
 import numpy as np
 
@@ -150,7 +151,7 @@ def once_each(answer):
     random = np.random.default_rng()
     for _ in range(4):
         pool = [
-            "".join(random.choice(list("abc d\n"), size=12)).replace("\n\n", "\n") for _ in range(5)
+            re.sub("\n+", "\n", "".join(random.choice(list("abc d\n"), size=12))) for _ in range(5)
         ]
         pool = [f"{i}{p.strip()}" for i, p in enumerate(pool)]
         order = [int(i) for i in random.integers(5, size=11)]

@@ -204,9 +204,7 @@ def test_any_object_gets_a_verdict(name, capsys):
         answers |= {f"returns {what}": returning(value) for what, value in VALUES.items()}
     elif wants == "value":  # each as one part of an answer that has several
         answers |= {
-            f"{what}, {n} times": (value,) * n
-            for what, value in VALUES.items()
-            for n in (2, 3, 4, 5)
+            f"{what}, {n} times": (value,) * n for what, value in VALUES.items() for n in (2, 3)
         }
     else:
         answers |= {f"has {what}": with_methods(value) for what, value in VALUES.items()}

@@ -13,6 +13,14 @@ def norm_in_torch(a):
     return (a - mean) * torch.rsqrt(var + 1e-5), torch.sqrt(var + 1e-5)
 
 
+def norm_with(root):
+    def norm(a):
+        s = root(a.var(1, keepdims=True))
+        return (a - a.mean(1, keepdims=True)) / s, s
+
+    return norm
+
+
 def norm_back_by_matrix(d_n, n, s):
     """The whole matrix of slopes, row by row."""
     size = n.shape[1]
@@ -31,6 +39,15 @@ def along_in_halves(loss, w, v, size=1e-5):
 
 def one_sided(loss, w, v, size=1e-5):
     return (loss({name: w[name] + size * v[name] for name in w}) - loss(w)) / size
+
+
+def leaves_moved(loss, w, v, size=1e-5):
+    found = []
+    for k in (size, -2 * size):
+        for name in w:
+            w[name] += k * v[name]
+        found.append(loss(w))
+    return (found[0] - found[1]) / (2 * size)
 
 
 def one_array(loss, w, v, size=1e-5):
@@ -115,6 +132,9 @@ CASES = [
                 ),
                 "root",
             ),
+            "no 1e-5": (norm_with(np.sqrt), "where is the 1e-5"),
+            "outside": (norm_with(lambda var: np.sqrt(var) + 1e-5), "under the root"),
+            "1e-3": (norm_with(lambda var: np.sqrt(var + 1e-3)), "difference"),
             "mean not taken off": (
                 lambda a: (a / norm_in_torch(a)[1].numpy(), norm_in_torch(a)[1]),
                 "taken off",
@@ -143,6 +163,7 @@ CASES = [
         wrong={
             "one side": (one_sided, "both sides"),
             "factor of two": (lambda *all_of: 2 * along_in_halves(*all_of), "factor of 2"),
+            "left moved": (leaves_moved, "it changes its input w"),
             "one array": (one_array, "all arrays"),
             "not divided": (lambda *a: along_in_halves(*a) * 2 * a[3], "divided"),
         },

@@ -89,8 +89,10 @@ CASES = [
         "entropy-slope",
         other=slope_by_difference,
         wrong={
-            "squared": (slope(2), "power"),
-            "no power": (slope(0), "power"),
+            "squared": (slope(2), "one power of the temperature is missing"),
+            "no power": (slope(0), "the power of"),
+            "one power": (slope(1), "two powers of the temperature are missing"),
+            "four powers": (slope(4), "too many"),
             "not weighted": (slope(3, weighted=False), "with the probabilities"),
             "not centred": (slope(3, centred=False), "mean of the squares"),
         },
@@ -99,7 +101,10 @@ CASES = [
         "cut-first",
         other=by_masking,
         wrong={
-            "as the helper": (lambda z, t, *cuts: next_distribution(z, t, *cuts), "first here"),
+            "as the helper": (lambda z, t, *cuts: next_distribution(z, t, *cuts), "in yours"),
+            "no top-k": (lambda z, t, k, p, m: by_masking(z, t, None, p, m), "the cut of top-k?"),
+            "top-k alone": (lambda z, t, k, p, m: by_masking(z, t, k), "top-p and of min-p"),
+            "no cut": (lambda z, t, *cuts: by_masking(z, t), "where are the cuts?"),
             "not heated": (lambda z, t, *cuts: next_distribution(z, 1, *cuts), "temperature"),
             "no sum": (lambda z, t, *cuts: next_distribution(z, 1, *cuts) ** (1 / t), "do not sum"),
             "a power, not a root": (

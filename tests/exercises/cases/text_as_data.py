@@ -81,7 +81,7 @@ CASES = [
             "with repeats": (("iiiimppssss", IDS), "twice"),
             "counted from 1": (("imps", [i + 1 for i in IDS]), "from 0"),
             "one missing": (("imps", IDS[:-1]), "wrong shape"),
-            "a slip": (("imps", [1, 0, 3, 3, 0, 3, 3, 0, 3, 3, 0]), "largest difference"),
+            "a slip": (("imps", [1, 0, 3, 3, 0, 3, 3, 0, 3, 3, 0]), "differs from the ninth on"),
         },
     ),
     Case(
@@ -113,7 +113,7 @@ CASES = [
             "one number": (lambda T, s: T // s, "2 are expected"),
             "always equal": (lambda T, s: (T // s, T // s), "does not divide"),
             "one more": (lambda T, s: (T // s, T // s + 1), "off by one"),
-            "T": (lambda T, s: (T, T), "the least for T="),
+            "T": (lambda T, s: (T, T), "the least number of times for T="),
         },
     ),
     Case(
@@ -148,6 +148,10 @@ CASES = [
             "all pairs": (
                 lambda text, T: np.mean([a.isalpha() and b.isalpha() for a, b in pairwise(text)]),
                 "all pairs",
+            ),
+            "a window too many": (
+                lambda text, T: midword(lambda a, b: (a + b).isalpha())(text + ",", T),
+                "no target",
             ),
             "per cent": (
                 lambda text, T: 100 * midword(lambda a, b: (a + b).isalpha())(text, T),

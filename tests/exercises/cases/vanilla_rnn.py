@@ -33,15 +33,16 @@ def layer_by_torch(x, h_0, W_xh, W_hh, b_h):
     return states, last[0]
 
 
-def training(loss_of, step=True, sign=1, keep=lambda loss: loss.item()):
+def training(loss_of, step=True, sign=1, keep=lambda loss: loss.item(), lr=3e-3, zero=True):
     """A training loop with something changed."""
 
     def train(model, x, y, updates=40):
         losses = []
-        optimizer = torch.optim.AdamW(model.parameters(), lr=3e-3, weight_decay=0)
+        optimizer = torch.optim.AdamW(model.parameters(), lr=lr, weight_decay=0)
         for _ in range(updates):
             loss = loss_of(model(x)[0], y)
-            model.zero_grad()
+            if zero:
+                model.zero_grad()
             (sign * loss).backward()
             if step:
                 optimizer.step()
@@ -116,7 +117,7 @@ CASES = [
             "zero state": (lambda x, h, *w: layer(x, h, *w, start=0 * h), "given"),
             "time first": (
                 lambda x, h, *w: (layer(x, h, *w)[0].swapaxes(0, 1), layer(x, h, *w)[1]),
-                "the states has its axes in another order",
+                "the states have the axes in another order",
             ),
             "backwards": (lambda x, h, *w: layer(x[:, ::-1], h, *w), "first character"),
             "first for last": (
@@ -145,6 +146,9 @@ CASES = [
             "no step": (training(right_loss, step=False), "do not move"),
             "uphill": (training(right_loss, sign=-1), "rises"),
             "sum": (training(lambda z, y: 20 * right_loss(z, y)), "far from log V"),
+            "gradients pile up": (training(right_loss, zero=False), "add up"),
+            "another rate": (training(right_loss, lr=0.1), "learning rate"),
+            "slower": (training(right_loss, lr=1e-3), "learning rate"),
             "last loss alone": (lambda *a: training(right_loss)(*a)[-1], "list of"),
         },
     ),
@@ -155,6 +159,8 @@ CASES = [
             "sign matters": (best(correlations), "the sign does not matter"),
             "no spread": (best(lambda s, x: abs((x - x.mean()) @ (s - s.mean(0)))), "spread"),
             "no means": (best(lambda s, x: abs(x @ s) / s.std(0)), "mean"),
+            "variance": (best(lambda s, x: abs((x - x.mean()) @ s) / s.var(0)), "once"),
+            "no return": (lambda states, label: None, "it returns None: is a `return` missing?"),
             "all of them": (lambda s, x: correlations(np.asarray(s), np.asarray(x)), "one number"),
         },
     ),
