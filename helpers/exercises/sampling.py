@@ -155,7 +155,7 @@ def write_mended(answer):
         for weight in model.parameters():
             weight.data *= 2.5
         rng = np.random.default_rng()
-        for _ in range(8):  # the first characters after a prompt tell most
+        for _ in range(4):  # the first characters after a prompt tell most
             ids, uniforms = rng.integers(V, size=6), rng.random(8)
             with evaluating(model):
                 got = as_array(call(answer, model, ids, uniforms), "the list of new ids")
