@@ -44,6 +44,7 @@ class Tries:
     """
 
     def __init__(self):
+        self.has_arrays = False  # whether any input came as one kind of array or the other
         self.fits = {}  # (name, slip) -> whether it would have given every result so far
         self.wrong = []  # of each wrong result: name, slips, usual mistakes, what else to say
 
@@ -380,6 +381,8 @@ def unfilled(value):
 def handed_over(value, kind):
     """A copy of an input: arrays as NumPy (float64) or torch (float32), also inside containers."""
     if isinstance(value, np.ndarray):
+        if TRIES.get():
+            TRIES.get().has_arrays = True
         if kind == "numpy":
             return value.copy()
         return torch.tensor(value, dtype=torch.float32 if value.dtype.kind == "f" else None)

@@ -166,7 +166,7 @@ def tidy(answer):
     """tidy(text) -> the text in Unicode's form NFC."""
     rng = np.random.default_rng()
     text = "".join(rng.choice([*"aeoucnx", "e\u0301", "o\u0302", "n\u0303", "\u00e9"], 40))
-    text += "e\u0301 \u00bd \ufb01 \u00b2"
+    text += "e\u0301 \u00e9 \u00bd \ufb01 \u00b2"
     got = call(answer, text)
     if not isinstance(got, str):
         raise NotRight(f"the tidy text should be a text, and this is {kind_of(got)}")

@@ -104,11 +104,10 @@ def stuck_loss(answer):
     y = x.roll(-1, dims=1)
     with torch.random.fork_rng(devices=[]):
         model = CharRNN(V, embed_size=16, hidden_size=64)
-    before = [weight.detach().clone() for weight in model.parameters()]
     fresh = copy.deepcopy(model)
     losses = call(answer, model, x, y, updates, in_place=True)
     losses = as_array(losses, "the list of losses, one for each update,", (updates,))
-    if all(torch.equal(a, b) for a, b in zip(before, model.parameters(), strict=True)):
+    if all(torch.equal(a, b) for a, b in zip(fresh.parameters(), model.parameters(), strict=True)):
         raise NotRight("the weights of the model that it is given do not move")
     if abs(losses[0] - math.log(V)) > 0.8:
         raise NotRight("the first loss is far from log V: is it a mean, in nats, over all targets?")

@@ -154,8 +154,8 @@ def once_each(answer):
             re.sub("\n+", "\n", "".join(random.choice(list("abc d\n"), size=12))) for _ in range(5)
         ]
         pool = [f"{i}{p.strip()}" for i, p in enumerate(pool)]
-        # Two come once only; and sorting is not the order of coming.
-        order = [3, 1, *(int(i) for i in random.permutation([0, 1, 1, 2, 2, 2, 3, 3, 4]))]
+        # Two come once only; and sorting is neither the order of coming nor that of going.
+        order = [3, 1, *(int(i) for i in random.permutation([0, 1, 2, 2, 2, 3, 3, 4])), 1]
         text = "\n\n".join(pool[i] for i in order)
         kept = list(dict.fromkeys(pool[i] for i in order))
         right = "\n\n".join(kept)
