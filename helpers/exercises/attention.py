@@ -178,10 +178,10 @@ def shuffled_beyond(answer):
         moved = far != windows[:, : 30 - k]
         if not moved.any():
             raise NotRight("nothing is shuffled")
-        if not moved[:, -1].any():
-            raise NotRight("one character too many stays where it is")
         if (np.ptp(far - windows[:, :1], axis=0) == 0).all():
             raise NotRight("all rows are shuffled alike: each should have its own order")
+        if not moved[:, -1].any():
+            raise NotRight("one character too many stays where it is")
 
 
 @register("attention-places", wants="value")
