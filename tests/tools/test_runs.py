@@ -22,6 +22,7 @@ OTHERS = {"benchmarks", "benchmarks-earlier", "gpu", "chapter-seconds"}
 MODELS = [
     pytest.param(name, model, id=f"{name}-{i}")
     for name in RUNS
+    if name in STORED  # of another, the first test complains
     for i, model in enumerate(repeated(stored_run(name)))
 ]
 
