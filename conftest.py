@@ -70,7 +70,8 @@ def pytest_terminal_summary(terminalreporter):
     skipped = terminalreporter.stats.get("skipped", [])
     reasons = Counter(report.longrepr[2].removeprefix("Skipped: ") for report in skipped)
     for reason, n in reasons.most_common():
-        terminalreporter.write_line(f"{n} tests were skipped: {reason}")
+        were = "tests were" if n > 1 else "test was"
+        terminalreporter.write_line(f"{n} {were} skipped: {reason}")
 
 
 @pytest.fixture(scope="session")
