@@ -37,13 +37,17 @@ def test_the_losses_on_the_gpu_are_those_of_this_machine(cell):
         assert STORED["recipe"][cell][place]["train_loss"][0] == pytest.approx(here, abs=within)
 
 
-@pytest.mark.skipif(DEVICE == "cpu", reason="graphs are CUDA's")
+@pytest.mark.skipif(
+    DEVICE == "cpu", reason="they need a CUDA GPU; where there is one, `make test` runs them"
+)
 def test_a_graph_makes_the_updates_that_it_recorded():
     for name, found in gpu.graphs(DEVICE, window=3).items():
         assert found["largest_difference"] < 1e-5, name
 
 
-@pytest.mark.skipif(DEVICE == "cpu", reason="autocast for CUDA needs it")
+@pytest.mark.skipif(
+    DEVICE == "cpu", reason="they need a CUDA GPU; where there is one, `make test` runs them"
+)
 def test_bfloat16_around_a_whole_training_misses_its_updates():
     for name, follows in (("bfloat16", True), ("bfloat16, cached", False)):
         model = gpu.new("lstm").to(DEVICE)

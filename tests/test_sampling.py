@@ -565,7 +565,10 @@ def test_settings_are_kept_as_plain_numbers():
         assert SamplingSettings(**cut).cuts
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+@pytest.mark.skipif(
+    not torch.cuda.is_available(),
+    reason="they need a CUDA GPU; where there is one, `make test` runs them",
+)
 @pytest.mark.parametrize("cell", ARCHITECTURES)
 def test_a_model_on_cuda_is_copied(cell):
     model = tiny(cell)
