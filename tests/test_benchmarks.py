@@ -21,6 +21,7 @@ VOCAB = Vocabulary("abcdefg")
 TEXT = np.random.default_rng(0).integers(V, size=1500)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("cell", run.CELLS)
 def test_fit_reaches_the_reference_loops_losses_after_ten_epochs(cell):
     plain, ours = run.same_start(cell, V, embed_size=5, hidden_size=6)
@@ -108,6 +109,7 @@ def test_a_median_is_that_of_blocks_of_several():
     assert len(calls) == 3 + 5 * 4
 
 
+@pytest.mark.slow
 def test_libraries_are_timed_as_installed_whatever_the_shell_asks_of_them():
     assert as_installed({**run.AVX2, "OPENBLAS_L2_SIZE": "1", "PATH": "/"}) == {"PATH": "/"}
     code = "import json, os, runpy, sys; sys.argv = ['run.py', 'none of them']\n"

@@ -9,6 +9,8 @@ from helpers.corpus import load_corpus
 from helpers.results import stored_run
 from helpers.training import fit
 
+pytestmark = pytest.mark.slow
+
 DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
 STORED = stored_run("gpu")["parts"]
 SMALL = {

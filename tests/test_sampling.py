@@ -132,6 +132,7 @@ def test_frequencies_follow_the_distribution(settings):
     assert chi2 < 22.46
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("settings", SETTINGS, ids=str)
 def test_generated_text_follows_the_model(settings):
     """A model without memory, so that all drawn characters have one distribution."""
@@ -527,6 +528,7 @@ def test_prompts_may_come_from_any_iterable():
         assert generate(model, VOCAB, prompts, 9, seed=1) == expected
 
 
+@pytest.mark.slow
 def test_without_the_fast_paths_the_text_is_the_same():
     """As if helpers/fast were deleted."""
     code = (

@@ -20,6 +20,7 @@ def width(interval):
     return interval[2] - interval[1]
 
 
+@pytest.mark.slow
 def test_intervals_cover_the_truth_where_an_ordinary_bootstrap_is_too_narrow():
     covered = {1: 0, 60: 0}
     runs = 150

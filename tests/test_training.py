@@ -416,6 +416,7 @@ def test_without_the_fast_layers_training_is_the_same_but_for_rounding(cell, mon
     assert with_them.step_loss == pytest.approx(without.step_loss, abs=1e-5)
 
 
+@pytest.mark.slow
 def test_without_the_folder_of_fast_paths_everything_still_works(tmp_path):
     """In a copy of helpers from which the folder was deleted."""
     shutil.copytree(

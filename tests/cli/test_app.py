@@ -297,6 +297,7 @@ def test_a_run_can_be_replaced_when_that_is_asked_for(trained, copied):
 KILLS = 3
 
 
+@pytest.mark.slow
 def test_killed_three_times_a_training_goes_on_bit_for_bit(tmp_path, monkeypatch):
     """kill -9 at random moments; after each, the checkpoint loads and can be gone on from."""
     chance = random.Random(0)
@@ -583,6 +584,7 @@ def test_a_disk_that_refuses(trained, copied, tmp_path, monkeypatch, name, when)
         assert max(line["step"] for line in metrics(copied)) == 30
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
 def test_a_full_disk_that_is_none_of_our_files(trained):
     command = [sys.executable, "-m", "helpers", "sample", str(trained), "--length", "5"]
@@ -642,6 +644,7 @@ def test_a_wrong_usage_is_told_as_every_error_is(monkeypatch, capsys, words, sai
     assert (end.value.code, capsys.readouterr().err) == (2, f"error: {said}\n")
 
 
+@pytest.mark.slow
 def test_whoever_reads_the_output_may_stop(trained):
     command = f"'{sys.executable}' -m helpers sample '{trained}' --length 100000 | head -c 3"
     found = subprocess.run(

@@ -222,6 +222,7 @@ def test_progress_is_told_in_bytes(tmp_path, monkeypatch):
     assert (sum(told), max(told)) == (12 + 6, 4)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 def test_memory_does_not_grow_with_the_text(tmp_path):
     """But for the order of the windows in training: eight bytes for each fifty characters."""

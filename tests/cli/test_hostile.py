@@ -320,6 +320,7 @@ def leaves(tree, way=()):
             yield from leaves(value, (*way, key))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("file", ["checkpoint.json", "text.json"])
 def test_whatever_stands_in_a_description_the_answer_is_a_line(run, file):
     """Each entry takes each of ten other values: the run goes on, or a line says why not."""
@@ -419,6 +420,7 @@ def test_strange_texts_are_learned_from(tmp_path, name):
     assert helpers("sample", tmp_path / "run", "--length", 3)[0] == 0
 
 
+@pytest.mark.slow
 def test_a_million_distinct_characters(tmp_path):
     (tmp_path / "it.txt").write_bytes(ALL_OF_UNICODE.encode())
     train = ("train", tmp_path / "it.txt", "--out", tmp_path / "run", "--steps", 1, *SMALL)

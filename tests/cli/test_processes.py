@@ -21,6 +21,8 @@ from helpers.cli.processes import ALONE, Processes
 from helpers.corpus import load_corpus
 from tests.cli.command_line import SMALL
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(several.__file__).resolve().parents[2]
 
 

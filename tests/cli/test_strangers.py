@@ -40,6 +40,7 @@ def contents(folder):
 # --- two trainings in one folder
 
 
+@pytest.mark.slow
 def test_a_folder_is_trained_in_by_one_process_and_read_by_all(tmp_path):
     run = tmp_path / "two"
     begin = ["train", "austen", "--steps", "100000", "--every", "5", *SMALL]
@@ -168,6 +169,7 @@ def test_nothing_was_held_out(tmp_path):
 # --- paths and texts
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere names of files are Unicode")
 def test_paths_that_are_not_utf8(tmp_path):
     folder = os.fsencode(tmp_path) + b"/o\xe9"
@@ -194,6 +196,7 @@ def test_a_prompt_with_the_line_ends_of_windows(trained, tmp_path):
     assert found[0] == 0, found
 
 
+@pytest.mark.slow
 def test_twenty_thousand_files_are_found_in_no_time(tmp_path):
     for i in range(100):
         (tmp_path / f"{i:03}").mkdir()

@@ -18,6 +18,8 @@ from helpers.exercises.judging import (
     judged,
 )
 
+pytestmark = pytest.mark.slow
+
 
 class Hostile:
     """Raises whatever is asked of it."""

@@ -28,7 +28,10 @@ needs_frameworks = pytest.mark.skipif(
     bool(missing), reason=f"{', '.join(missing)} not installed: {elsewhere.INSTALL}"
 )
 # Keras's own copying of its arrays, under NumPy 2.
-pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning"),
+]
 
 B, T, E, H, V = 3, 4, 5, 6, 7
 each_framework = pytest.mark.parametrize("name", MODELS)

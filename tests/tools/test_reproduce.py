@@ -50,6 +50,7 @@ def test_a_cell_that_prints_something_else_fails_the_run(book, capsys):
     assert reproduced("--chapters", "well")[0] == 0  # of this run, not of an earlier one
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("end", ["raise KeyError('gone')", "import os; os._exit(1)"])
 def test_a_chapter_that_stops_fails_the_run_and_others_go_on(end, book):
     book("a-crash", end, "fine\n")
@@ -61,6 +62,7 @@ def test_a_chapter_that_stops_fails_the_run_and_others_go_on(end, book):
     assert "first run, well: 1 of 1 cells hold\n" in log
 
 
+@pytest.mark.slow
 def test_a_fault_of_the_comparison_itself_fails_the_run(book, monkeypatch):
     book("well", "print('fine')", "fine\n")
     monkeypatch.setattr(reproduce, "compare", lambda *texts: 1 / 0)
