@@ -124,7 +124,10 @@ CASES = [
         "layer-norm",
         other=norm_in_torch,
         wrong={
-            "columns": (lambda a: ((a - a.mean(0)) / a.std(0), a.std(1, keepdims=True)), "column"),
+            "columns": (
+                lambda a: ((a - a.mean(0)) / np.sqrt(a.var(0) + 1e-5), a.std(1, keepdims=True)),
+                "column",
+            ),
             "no root": (
                 lambda a: (
                     (a - a.mean(1, keepdims=True)) / (a.var(1, keepdims=True) + 1e-5),
