@@ -59,6 +59,7 @@ def test_sees_that_the_stub_is_untouched(case):
     assert judged(case.name, ...).status == NOT_ATTEMPTED
 
 
+@pytest.mark.slow
 @each_case
 def test_rejects_wrong_answers_and_names_what_is_off(case):
     assert len(case.wrong) >= 2
