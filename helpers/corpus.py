@@ -10,11 +10,12 @@ import hashlib
 import math
 import os
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
+from .support import plays as shakespeare
 from .support.arguments import ids_below, is_number, shown, whole_number
 from .support.files import expand_user
 
@@ -121,11 +122,13 @@ class Vocabulary:
 
 @dataclass(frozen=True)
 class Corpus:
-    """A text with its vocabulary. ``name`` is what it was loaded by."""
+    """A text with its vocabulary. ``name`` is what it was loaded by; ``plays`` {slug: (start,
+    end)} says where in it the plays are that it has whole."""
 
     name: str
     text: str
     vocab: Vocabulary
+    plays: dict = field(default_factory=dict, compare=False)
 
     def __repr__(self):
         return f"Corpus({self.name!r}, {len(self.text):,} characters, {len(self.vocab)} distinct)"
@@ -137,6 +140,13 @@ class Corpus:
         out. Raises ValueError where either part would have no character to predict.
         """
         return split_ids(self.vocab.encode(self.text), val_fraction)
+
+    def split_by_plays(self):
+        """Ids of the training, validation and test plays: (train_ids, val_ids, test_ids), int64.
+
+        Which play is in which part is fixed. Raises ValueError for less than all plays.
+        """
+        return tuple(np.split(self.vocab.encode(self.text), shakespeare.cuts(self.plays)))
 
 
 def split_ids(ids, val_fraction=0.1):
@@ -159,6 +169,8 @@ def split_ids(ids, val_fraction=0.1):
 def load_corpus(name, limit=None):
     """A corpus by name (``"shakespeare"``, ``"austen"``, ``"tinyshakespeare"``) or by path.
 
+    ``"plays"`` are the complete plays and ``"coriolanus"``, say, is one of them: they are read
+    from the data of an installed package, by ``helpers.support.plays``.
     A name is looked up in the book's ``data/``, then in the folder that the environment
     variable ``CHARBOOK_DATA`` names, then in the user's cache, and only then downloaded;
     its SHA-256 is checked each time. Anything else is the path of a UTF-8 text file
@@ -170,6 +182,9 @@ def load_corpus(name, limit=None):
     """
     if limit is not None:
         limit = whole_number("limit", limit)
+    if name in shakespeare.NAMES:
+        text, spans = shakespeare.read(name, limit)
+        return Corpus(name, text, Vocabulary(text), spans)
     path = locate(name)
     data = path.read_bytes()
     text = _decode(data, path)
@@ -181,6 +196,8 @@ def load_corpus(name, limit=None):
 
 def locate(name):
     """The path of a corpus, downloaded if need be; a named one is checked. See load_corpus."""
+    if name in shakespeare.NAMES:
+        return shakespeare.write(name, _cache())
     if name in SOURCES:
         path = on_this_machine(name) or _download(name, SOURCES[name])
         _check_sha256(path.read_bytes(), SOURCES[name], path)
@@ -189,12 +206,12 @@ def locate(name):
     if os.path.isdir(path):
         raise FileNotFoundError(f"{path} is a folder: give the path of one text file")
     if not os.path.isfile(path):  # unlike Path's methods, False also for what cannot be a name
-        near = difflib.get_close_matches(str(name), SOURCES, n=1)
+        near = difflib.get_close_matches(str(name), (*SOURCES, *shakespeare.NAMES), n=1)
         hint = f"Did you mean {near[0]!r}? " if near else ""
         raise FileNotFoundError(
             f"there is no corpus and no file called {str(name)!r:.300}. {hint}"
-            f"The corpora are {', '.join(map(repr, SOURCES))}; anything else is read as the path "
-            f"of a text file, from {Path.cwd()}."
+            f"The corpora are {', '.join(map(repr, SOURCES))}, {shakespeare.ALL!r} and each play; "
+            f"anything else is read as the path of a text file, from {Path.cwd()}."
         )
     return path
 
@@ -215,11 +232,10 @@ def _download(name, source):
         )
     import pooch
 
-    cache = pooch.os_cache("character-by-character")
     try:
         return Path(
             pooch.retrieve(
-                source.url, f"sha256:{source.sha256}", source.file, cache, progressbar=True
+                source.url, f"sha256:{source.sha256}", source.file, _cache(), progressbar=True
             )
         )
     except (OSError, ValueError) as error:
@@ -229,6 +245,13 @@ def _download(name, source):
             f"{source.file}, into a folder and set CHARBOOK_DATA to that folder; or use a corpus "
             "that comes with the book, 'shakespeare' or 'austen'."
         ) from error
+
+
+def _cache():
+    """The user's folder for what is fetched or made, which may not be there yet."""
+    import pooch
+
+    return Path(pooch.os_cache("character-by-character"))
 
 
 def _check_sha256(data, source, path):

@@ -12,7 +12,7 @@ import torch
 from torch.nn import functional as F
 
 from helpers import training
-from helpers.corpus import disjoint_windows
+from helpers.corpus import disjoint_windows, load_corpus
 from helpers.models import (
     CharRNN,
     CharTransformer,
@@ -51,6 +51,23 @@ def test_the_reference_recipe_lands_where_it_was_published(cell, published, para
     assert count_parameters(model) == parameters
     history = fit(model, corpus.split(0)[0])
     assert history.train_loss[-1] == pytest.approx(published, abs=0.03)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("cell", "published", "parameters"),
+    [("rnn", 1.7572, 30_557), ("lstm", 1.8098, 92_765), ("gru", 1.6645, 72_029)],
+)
+def test_the_reference_recipe_ends_on_coriolanus_where_it_was_published(
+    cell, published, parameters
+):
+    """Published for the same scenes as Tiny Shakespeare has them."""
+    corpus = load_corpus("coriolanus", limit=100_000)
+    torch.manual_seed(42)
+    model = CharRNN(len(corpus.vocab), cell=cell)
+    assert count_parameters(model) == parameters
+    history = fit(model, corpus.split(0)[0])
+    assert history.train_loss[-1] == pytest.approx(published, abs=0.005)
 
 
 def test_fit_is_the_plain_loop():

@@ -293,6 +293,7 @@ def export(
 def corpora():
     """List the corpora that are known by name."""
     from ..corpus import SOURCES, on_this_machine
+    from ..support import plays
 
     with plainly(None):
         for name, source in SOURCES.items():
@@ -303,6 +304,11 @@ def corpora():
                 cached = Path(pooch.os_cache("character-by-character")) / source.file
                 path = cached if cached.is_file() else f"downloaded when asked for: {source.url}"
             write(f"{name:16} {path or 'missing'}\n")
+        try:
+            where = f"{plays.folder()}; one of them by its name, such as {plays.PLAYS[0]}"
+        except FileNotFoundError:
+            where = f"missing: {plays.INSTALL}"
+        write(f"{plays.ALL:16} {where}\n")
 
 
 def check_usage(ctx, texts, resume):

