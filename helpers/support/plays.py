@@ -35,9 +35,9 @@ TEST = ("as-you-like-it", "henry-v", "king-lear", "the-tempest")
 PLAYS = TRAINING + VALIDATION + TEST
 NAMES = (ALL, *PLAYS)
 
-# A bracket that lacks its first underscore; what stands between underscores, of which there may
-# be too many; between single asterisks, in one play.
-DIRECTION = re.compile(r"\\?\[[^\]_]*\]?_|_+[^_]*_|(?<!\*)\*(?!\*)[^*]+\*")
+# A bracket that lacks its first underscore, or has one too many before it; what stands between
+# underscores; what stands between single asterisks (in one play).
+DIRECTION = re.compile(r"\\?\[[^\]_]*\]?_|_[^_]*_|(?<!\*)\*(?!\*)[^*]+\*")
 SPEAKER = re.compile(r"\*\*(.+?)\*\*\s*")
 REPLACED = {"\u2014": "--", '"': "'", "$": "l"}  # of one play each; the last is a misprint
 REMNANTS = re.compile(r"[\\_*\[\]]")
