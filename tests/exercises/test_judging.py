@@ -43,6 +43,7 @@ def test_every_check_has_an_exercise_and_cases():
     assert len(CASES) == len(all_cases())
 
 
+@pytest.mark.slow
 @each_case
 def test_accepts_the_solution_and_one_written_differently(case):
     for answer in (case.answer("solution"), case.other):
