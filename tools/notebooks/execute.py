@@ -17,6 +17,7 @@ from pathlib import Path
 import nbformat
 from nbclient import NotebookClient
 
+from helpers.support.files import write_whole
 from tools.notebooks import surroundings
 
 CHAPTERS = Path(__file__).resolve().parents[2] / "chapters"
@@ -43,9 +44,7 @@ def execute(path):
             )
     tidy(notebook, path.stem)
     nbformat.validate(notebook)
-    partial = path.with_suffix(".part")
-    nbformat.write(notebook, partial)
-    partial.replace(path)
+    write_whole(path, nbformat.writes(notebook) + "\n")
 
 
 def run(notebook, folder, environment):

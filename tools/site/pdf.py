@@ -117,7 +117,8 @@ def one_page(site, parts):
         lines.append(f"<li><strong>{part}</strong></li>")
         for name in (n for n in some if n in names):
             lines.append(entry(made[name][0], anchor(name)))
-    answers = "".join(f"<h2>{t}</h2>{solutions}" for t, _, solutions in made_in(made, names))
+    solved = [made[name] for name in names if made[name][2]]
+    answers = "".join(f"<h2>{title}</h2>{solutions}" for title, _, solutions in solved)
     if answers:
         lines.append(entry("Solutions", SOLUTIONS))
         titles[SOLUTIONS] = "Solutions"
@@ -150,11 +151,6 @@ def one_page(site, parts):
         f'<body><main class="bd-content"><div class="bd-article-container">'
         f"{first}{contents}{rest}{answers}</div></main></body></html>"
     )
-
-
-def made_in(made, names):
-    """The chapters that have solutions, in order."""
-    return [made[name] for name in names if made[name][2]]
 
 
 def entry(title, target):

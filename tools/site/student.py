@@ -15,6 +15,7 @@ is never written over.
 
 import ast
 import hashlib
+import io
 import json
 import re
 import symtable
@@ -385,11 +386,11 @@ def write_copies(folder, files):
 
 def write_zip(path, files):
     """{path: bytes} in one file, the same bytes each time."""
-    unfinished = path.with_name(f"{path.name}.part")
-    with zipfile.ZipFile(unfinished, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
         for name, data in files.items():
             archive.writestr(zipfile.ZipInfo(name), data, zipfile.ZIP_DEFLATED)
-    unfinished.replace(path)
+    write_whole(path, packed.getvalue())
 
 
 def finish(app, error):
