@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from .support import plays as shakespeare
+from .support import plays
 from .support.arguments import ids_below, is_number, shown, whole_number
 from .support.files import expand_user
 
@@ -38,7 +38,8 @@ class Source:
 
 
 SOURCES = {
-    "shakespeare": Source(
+    # Of the first edition: it goes with the last chapter that reads it.
+    "excerpts": Source(
         "shakespeare.txt", "25081158485b5c8bf07b6ac63dacd4650536de0845c7e76216b3024c6058b1e7"
     ),
     "austen": Source(
@@ -146,7 +147,7 @@ class Corpus:
 
         Which play is in which part is fixed. Raises ValueError for less than all plays.
         """
-        return tuple(np.split(self.vocab.encode(self.text), shakespeare.cuts(self.plays)))
+        return tuple(np.split(self.vocab.encode(self.text), plays.cuts(self.plays)))
 
 
 def split_ids(ids, val_fraction=0.1):
@@ -169,9 +170,9 @@ def split_ids(ids, val_fraction=0.1):
 def load_corpus(name, limit=None):
     """A corpus by name (``"shakespeare"``, ``"austen"``, ``"tinyshakespeare"``) or by path.
 
-    ``"plays"`` are the complete plays and ``"coriolanus"``, say, is one of them: they are read
+    ``"shakespeare"`` is the complete plays and ``"coriolanus"``, say, one of them: they are read
     from the data of an installed package, by ``helpers.support.plays``.
-    A name is looked up in the book's ``data/``, then in the folder that the environment
+    Any other name is looked up in the book's ``data/``, then in the folder that the environment
     variable ``CHARBOOK_DATA`` names, then in the user's cache, and only then downloaded;
     its SHA-256 is checked each time. Anything else is the path of a UTF-8 text file
     (a byte-order mark is dropped, and line ends become ``\\n``). ``limit`` keeps the first
@@ -182,8 +183,8 @@ def load_corpus(name, limit=None):
     """
     if limit is not None:
         limit = whole_number("limit", limit)
-    if name in shakespeare.NAMES:
-        text, spans = shakespeare.read(name, limit)
+    if name in plays.NAMES:
+        text, spans = plays.read(name, limit)
         return Corpus(name, text, Vocabulary(text), spans)
     path = locate(name)
     data = path.read_bytes()
@@ -196,8 +197,8 @@ def load_corpus(name, limit=None):
 
 def locate(name):
     """The path of a corpus, downloaded if need be; a named one is checked. See load_corpus."""
-    if name in shakespeare.NAMES:
-        return shakespeare.write(name, _cache())
+    if name in plays.NAMES:
+        return plays.write(name, _cache())
     if name in SOURCES:
         path = on_this_machine(name) or _download(name, SOURCES[name])
         _check_sha256(path.read_bytes(), SOURCES[name], path)
@@ -206,11 +207,11 @@ def locate(name):
     if os.path.isdir(path):
         raise FileNotFoundError(f"{path} is a folder: give the path of one text file")
     if not os.path.isfile(path):  # unlike Path's methods, False also for what cannot be a name
-        near = difflib.get_close_matches(str(name), (*SOURCES, *shakespeare.NAMES), n=1)
+        near = difflib.get_close_matches(str(name), (*SOURCES, *plays.NAMES), n=1)
         hint = f"Did you mean {near[0]!r}? " if near else ""
         raise FileNotFoundError(
             f"there is no corpus and no file called {str(name)!r:.300}. {hint}"
-            f"The corpora are {', '.join(map(repr, SOURCES))}, {shakespeare.ALL!r} and each play; "
+            f"The corpora are {plays.ALL!r}, each play and {', '.join(map(repr, SOURCES))}; "
             f"anything else is read as the path of a text file, from {Path.cwd()}."
         )
     return path

@@ -17,7 +17,7 @@ from tests.needs import tiny_shakespeare
 
 
 @pytest.mark.parametrize(
-    ("name", "length", "distinct"), [("shakespeare", 169_210, 61), ("austen", 24_234, 58)]
+    ("name", "length", "distinct"), [("excerpts", 169_210, 61), ("austen", 24_234, 58)]
 )
 def test_the_books_corpora_have_their_published_sizes(name, length, distinct):
     found = load_corpus(name)
@@ -70,7 +70,7 @@ def test_a_vocabulary_is_made_of_single_characters():
 
 
 def test_the_last_tenth_is_held_out_and_nothing_is_in_both_parts():
-    found = load_corpus("shakespeare")
+    found = load_corpus("excerpts")
     train_ids, val_ids = found.split()
     assert len(train_ids) == int(0.9 * len(found.text))
     assert found.vocab.decode(train_ids) + found.vocab.decode(val_ids) == found.text

@@ -33,7 +33,7 @@ def test_a_part_measures_what_is_stored(part, monkeypatch):
 
 @pytest.mark.parametrize("cell", gpu.CELLS)
 def test_the_losses_on_the_gpu_are_those_of_this_machine(cell):
-    ids, _ = load_corpus("shakespeare").split()
+    ids, _ = load_corpus("excerpts").split()
     here = fit(gpu.new(cell), ids, epochs=1, device="cpu").train_loss[0]
     for place, within in (("cpu", 1e-5), ("gpu", 2e-3)):  # cuDNN multiplies in TF32
         assert STORED["recipe"][cell][place]["train_loss"][0] == pytest.approx(here, abs=within)

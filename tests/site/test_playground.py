@@ -259,7 +259,7 @@ def js_text(page, name, prompt, length, settings, random):
 @each_cell
 def test_500_characters_equal_pythons_for_the_same_uniform_numbers(engine, tmp_path, cell):
     """Unquantised weights; the numbers that NumPy draws for the seed are handed over."""
-    corpus = load_corpus("shakespeare")
+    corpus = load_corpus("excerpts")
     torch.manual_seed(1)
     model = CharRNN(len(corpus.vocab), cell=cell)
     fit(model, corpus.split()[0], steps=15)

@@ -23,7 +23,7 @@ from tools.site.playground import ARITHMETIC, LEARNING, SCRIPTS, TRAINING_SCRIPT
 
 ROOT = Path(__file__).resolve().parents[2]
 PLAYGROUND = ROOT / "extra/_static/playground"
-SHORT = load_corpus("shakespeare", limit=2000).text
+SHORT = load_corpus("excerpts", limit=2000).text
 
 
 @pytest.fixture(scope="module")

@@ -9,12 +9,12 @@ from dataclasses import dataclass, field
 import numpy as np
 import torch
 
-from helpers.corpus import SOURCES, load_corpus
+from helpers.corpus import load_corpus
 from helpers.models import CharRNN, CharTransformer
 from helpers.results import stored_run
 from helpers.sampling import generate
 from helpers.training import character_losses, evaluate, fit
-from tools.records import record, write_record
+from tools.records import corpus_sha256, record, write_record
 
 FIRST = 20  # losses of each model that a test repeats
 TOLERANCE = 1e-4  # nats by which a loss may differ from machine to machine
@@ -62,7 +62,7 @@ class LongRun:
     def differences(self, stored):
         """What in a stored record is not as this run would make it now: a list of sentences."""
         found = []
-        if self.corpus is not None and stored.get("corpus_sha256") != SOURCES[self.corpus].sha256:
+        if self.corpus is not None and stored.get("corpus_sha256") != corpus_sha256(self.corpus):
             found.append(f"it is of another edition of {self.corpus}")
         common = {"corpus": self.corpus, "threads": self.threads} | self.settings
         for key, value in as_stored(common).items():
@@ -91,7 +91,7 @@ class LongRun:
 
 
 def long_run(
-    name, *, repeat, plan, corpus="shakespeare", settings=None, summary=None, threads=1, **options
+    name, *, repeat, plan, corpus="excerpts", settings=None, summary=None, threads=1, **options
 ):
     """Declare that the decorated function makes the result ``name``, and how it is repeated.
 

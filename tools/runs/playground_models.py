@@ -21,7 +21,7 @@ from helpers.training import evaluate, fit
 
 ROOT = Path(__file__).resolve().parents[2]
 
-CORPUS, SEED, EPOCHS, PRECISION = "shakespeare", 42, 10, "float16"
+CORPUS, SEED, EPOCHS, PRECISION = "excerpts", 42, 10, "float16"
 TARGET = ROOT / "extra/_static/playground/models"
 
 

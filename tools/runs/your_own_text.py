@@ -86,7 +86,7 @@ ORDERS = range(1, 8)
 def three_texts():
     """Verse, prose and code of equal length: {name: text}; the code is Python's argparse."""
     prose = load_corpus("austen").text
-    verse, code = load_corpus("shakespeare").text, inspect.getsource(argparse)
+    verse, code = load_corpus("excerpts").text, inspect.getsource(argparse)
     return {"verse": verse[: len(prose)], "prose": prose, "code": code[: len(prose)]}
 
 

@@ -37,7 +37,7 @@ SCRIPTS = [
 LEARNING = ["matrices", "learner", "corpus", "trainer"]
 TRAINING_SCRIPTS = [*LEARNING, "training-form", "curve", "train-here"]
 DATA = Path(__file__).resolve().parents[2] / "data"
-TEXTS = ("shakespeare", "austen")
+TEXTS = ("excerpts", "austen")
 
 
 class Playground(SphinxDirective):
