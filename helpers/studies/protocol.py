@@ -1,0 +1,119 @@
+"""The protocol of the experiments on the plays: what is scored, how often, and how surely.
+
+Every choice (order, width, rate, when to stop) is made on the validation plays. The test plays
+are scored once, for the table, each as a stream of its own. An interval has both sources of
+chance in it: other seeds, and other text of the same plays.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from ..models import CharTransformer, evaluating
+from ..support.plays import TEST, VALIDATION
+
+BLOCK = 1000  # characters, far more than the losses' autocorrelation reaches
+CHOOSING = 15_000  # the first characters of each validation play, where choices are made
+PIECE = 500  # characters read at a time
+
+
+def plays(corpus, names, limit=None):
+    """The ids of some plays, or of the first ``limit`` characters of each: a list of (N,)."""
+    spans = (corpus.plays[name] for name in names)
+    return [corpus.vocab.encode(corpus.text[a:b][:limit]) for a, b in spans]
+
+
+def validation_plays(corpus):
+    """What choices are made on: the first CHOOSING characters of each validation play."""
+    return plays(corpus, VALIDATION, CHOOSING)
+
+
+def test_plays(corpus):
+    """The four test plays, whole."""
+    return plays(corpus, TEST)
+
+
+test_plays.__test__ = False  # for pytest, which would take it for a test
+
+
+def play_losses(model, texts):
+    """The loss of each target of some texts, each one stream from a zero state.
+
+    The texts are read side by side, as rows of one batch: ids, a list of (N,) -> nats, a list
+    of (N - 1,). ``helpers.training.character_losses`` gives the same for one of them.
+    """
+    length = max(map(len, texts)) - 1
+    rows = torch.zeros(len(texts), length + 1, dtype=torch.long)  # what is short ends with zeros
+    for row, ids in zip(rows, texts, strict=True):
+        row[: len(ids)] = torch.as_tensor(ids)
+    losses, state = torch.empty(len(texts), length), None
+    with evaluating(model), torch.no_grad():
+        for start in range(0, length, PIECE):
+            part = rows[:, start : start + PIECE + 1]
+            logits, state = model(part[:, :-1], state)
+            nats = torch.nn.functional.cross_entropy(
+                logits.transpose(1, 2), part[:, 1:], reduction="none"
+            )
+            losses[:, start : start + PIECE] = nats
+    return [row[: len(ids) - 1].double().numpy() for row, ids in zip(losses, texts, strict=True)]
+
+
+def mean_loss(losses):
+    """The mean over all characters of all plays."""
+    return float(np.concatenate(losses).mean())
+
+
+def block_means(losses):
+    """Losses of plays, a list of (N,) -> a list, per play, of the means of its whole blocks."""
+    return [x[: len(x) // BLOCK * BLOCK].reshape(-1, BLOCK).mean(axis=1) for x in losses]
+
+
+def interval(means, others=None, resamples=2000, seed=0):
+    """The mean loss of an architecture, or by how much another's is higher: estimate, low, high.
+
+    means : block means of each of S seeds: [seed][play], arrays (blocks of the play,)
+    others : the same of what it is compared with, on the same blocks; of one "seed" where it
+        has none, as an n-gram model. The difference is others - means.
+
+    Each resample draws the seeds of either side with replacement, independently, and then, in
+    each play, blocks with replacement, the same ones for all. low and high are the 2.5th and
+    97.5th percentiles. Fewer than three seeds say little about other seeds.
+    """
+    ours = _by_seed(means)
+    theirs = _by_seed(others) if others is not None else [np.zeros((1, p.shape[1])) for p in ours]
+    sign = 1 if others is not None else -1
+    rng = np.random.default_rng(seed)
+    drawn = np.empty(resamples)
+    for k in range(resamples):
+        a, b = (rng.integers(len(side[0]), size=len(side[0])) for side in (ours, theirs))
+        total = count = 0
+        for x, y in zip(ours, theirs, strict=True):
+            chosen = rng.integers(x.shape[1], size=x.shape[1])
+            total += sign * (y[b][:, chosen].mean(0) - x[a][:, chosen].mean(0)).sum()
+            count += len(chosen)
+        drawn[k] = total / count
+    blocks = sum(x.shape[1] for x in ours)
+    difference = (y.mean(0).sum() - x.mean(0).sum() for x, y in zip(ours, theirs, strict=True))
+    low, high = np.percentile(drawn, [2.5, 97.5])
+    return float(sign * sum(difference) / blocks), float(low), float(high)
+
+
+def _by_seed(means):
+    """[seed][play] -> [play] arrays (S, blocks)."""
+    return [np.stack([np.asarray(seed[i]) for seed in means]) for i in range(len(means[0]))]
+
+
+def multiplications(model):
+    """Multiplications that a model needs to read one character.
+
+    One per weight of each matrix that a vector goes through (the embedding is looked up), and
+    for a Transformer two per number of each of the positions that a layer attends to. What is
+    done entry by entry is left out. Training takes about three times as many.
+    """
+    looked_up = model.embedding.weight
+    found = sum(p.numel() for p in model.parameters() if p.dim() == 2 and p is not looked_up)
+    if isinstance(model, CharTransformer):
+        sizes = model.config
+        found += 2 * sizes["context"] * sizes["embed_size"] * sizes["num_layers"]
+    return found
