@@ -1,0 +1,204 @@
+"""How much text each architecture needs, under the protocol of the experiments on the plays.
+
+Question: from which amount of text on does a network beat the best n-gram model, on plays that
+neither has seen? Held equal: at each size, the multiplications of one training run and the number
+of trials in which width and rate are chosen; one dropout. Could have said no: n-gram models have
+their order and smoothing chosen on the same validation plays. Trained on the first characters of
+the training plays.
+"""
+
+import copy
+import functools
+import time
+
+import torch
+
+from helpers.corpus import load_corpus
+from helpers.models import CharTransformer, count_parameters
+from helpers.ngram import NGram
+from helpers.studies import protocol
+from helpers.training import Training, character_losses, warm_up_and_decay
+from tools.runs.best import Dropped
+from tools.runs.common import long_run, rounded
+
+DROPOUT, EVALUATIONS, SEEDS, TRIAL_SEED = 0.1, 10, (1, 2, 3), 42
+REPEATED = 5  # losses; the networks are large
+
+# Characters -> multiplications of one training run, forward and backward; trials of width and
+# rate before the runs that count.
+SIZES = {100_000: (2e11, 4), 300_000: (5e11, 4), 1_000_000: (2.2e12, 3), 3_795_598: (7e12, 2)}
+
+# Where the search begins with the smallest text. A trial is one step from the best so far.
+START = {"rnn": (128, 2e-3), "lstm": (128, 4e-3), "gru": (128, 4e-3), "transformer": (96, 2e-3)}
+WIDTHS = (48, 64, 96, 128, 192, 256, 384, 512, 768, 1024)
+STREAM = {"windows": "stream", "seq_len": 64, "batch_size": 32}
+RECIPES = dict.fromkeys(("rnn", "lstm", "gru"), STREAM)
+RECIPES["transformer"] = {"windows": "random", "seq_len": 128, "batch_size": 16}
+HEADS, LAYERS, CONTEXT = 4, 3, 64
+
+
+@functools.cache
+def texts():
+    """The corpus, its training ids, and the validation plays."""
+    corpus = load_corpus("shakespeare")
+    return corpus, corpus.split_by_plays()[0], protocol.validation_plays(corpus)
+
+
+def begin(cell, width, lr, size, seed):
+    """A network, and its training as far as it has not begun."""
+    corpus, train_ids, _ = texts()
+    torch.manual_seed(seed)
+    V = len(corpus.vocab)
+    if cell == "transformer":
+        model = CharTransformer(V, width, HEADS, LAYERS, CONTEXT, DROPOUT)
+    else:
+        model = Dropped(V, 64, width, cell, before=DROPOUT, after=DROPOUT)
+    recipe = RECIPES[cell]
+    per_update = 3 * protocol.multiplications(model) * recipe["seq_len"] * recipe["batch_size"]
+    adam = torch.optim.AdamW(
+        model.parameters(), lr=lr, betas=(0.9, 0.99), weight_decay=0.01, fused=True
+    )
+    training = Training(
+        model, train_ids[:size], steps=round(SIZES[size][0] / per_update), clip=1.0, seed=seed,
+        device="cpu", optimizer=adam, schedule=warm_up_and_decay, **recipe,
+    )  # fmt: skip
+    return model, training
+
+
+def first_losses(model, corpus):
+    """The first losses of a stored model, computed again."""
+    wanted = (model[key] for key in ("cell", "width", "lr", "size", "seed"))
+    _, training = begin(*wanted)
+    losses = []
+    with training.own_randomness():
+        for loss in training.rest_of_epoch():
+            losses.append(loss)
+            if len(losses) == REPEATED:
+                return losses
+
+
+def train(cell, width, lr, size, seed):
+    """One training, stopped early: the network at its best on the validation plays, and what is
+    stored of it."""
+    started = time.process_time()
+    model, training = begin(cell, width, lr, size, seed)
+    every = max(1, training.total // EVALUATIONS)
+    curve, best = [], None
+    with training.own_randomness():
+        while not training.finished:
+            for _ in training.rest_of_epoch():
+                if training.done % every and not training.finished:
+                    continue
+                curve.append(protocol.mean_loss(protocol.play_losses(model, texts()[2])))
+                if curve[-1] == min(curve):
+                    best = copy.deepcopy(model.state_dict())
+    model.load_state_dict(best)
+    found = {"width": width, "lr": lr, "steps": training.total, "validation": min(curve)}
+    found |= {"cpu_seconds": round(time.process_time() - started, 1), "curve": rounded(curve)}
+    print(
+        f"    {cell} {width} {lr:g} of {size:,}: {min(curve):.4f} {found['cpu_seconds']}",
+        flush=True,
+    )
+    return model, found, training.history.step_loss[:REPEATED]
+
+
+def candidates(cell, width, lr, trials):
+    """Trials of width and rate: the start, wider, then the better of them at another rate, and
+    one further step in whichever direction was better. Yields; is sent each validation loss."""
+    tried = {}
+    place = WIDTHS.index(width)
+    tried[width, lr] = yield width, lr
+    wider = WIDTHS[place + 1]
+    tried[wider, lr] = yield wider, lr
+    best = min(tried, key=tried.get)
+    if trials > 2:
+        tried[best[0], lr / 2] = yield best[0], lr / 2
+    if trials > 3:
+        wide, rate = min(tried, key=tried.get)
+        step = WIDTHS[WIDTHS.index(wide) + (1 if best[0] == wider else -1)]
+        tried[step, rate] = yield step, rate
+
+
+@functools.cache
+def chosen(cell, size):
+    """Width and rate for a size of text, begun from those for the size below it; and the trials."""
+    sizes = list(SIZES)
+    place = sizes.index(size)
+    width, lr = chosen(cell, sizes[place - 1])[0] if place else START[cell]
+    trials, walk = [], candidates(cell, width, lr, SIZES[size][1])
+    wanted = next(walk)
+    while wanted:
+        _, found, _ = train(cell, *wanted, size, TRIAL_SEED)
+        trials.append(found)
+        try:
+            wanted = walk.send(found["validation"])
+        except StopIteration:
+            break
+    best = min(trials, key=lambda trial: trial["validation"])
+    return (best["width"], best["lr"]), trials
+
+
+def sizes_and_seeds(cell, sizes):
+    return [{"cell": cell, "size": size, "seed": seed} for size in sizes for seed in SEEDS]
+
+
+COMMON = {
+    "corpus": "shakespeare",
+    "repeat": first_losses,
+    "settings": {"dropout": DROPOUT, "evaluations": EVALUATIONS, "recipes": RECIPES},
+}
+
+
+@long_run("amount-lstm", plan=sizes_and_seeds("lstm", SIZES), **COMMON)
+@long_run("amount-transformer", plan=sizes_and_seeds("transformer", SIZES), **COMMON)
+@long_run("amount-rnn", plan=sizes_and_seeds("rnn", list(SIZES)[:3]), **COMMON)
+def amount(configuration, corpus):
+    """One of three trainings with the width and the rate that were chosen, scored once."""
+    cell, size, seed = configuration.values()
+    (width, lr), trials = chosen(cell, size)
+    model, found, losses = train(cell, width, lr, size, seed)
+    found |= {
+        "parameters": count_parameters(model),
+        "multiplications": protocol.multiplications(model),
+        "first_losses": rounded(losses),
+    }
+    if seed == SEEDS[0]:
+        found["trials"] = trials
+    return found | scored(protocol.play_losses(model, protocol.test_plays(texts()[0])))
+
+
+def scored(losses):
+    """What is stored of a model's losses on the test plays."""
+    means = [rounded(play, 4) for play in protocol.block_means(losses)]
+    return {"test": round(protocol.mean_loss(losses), 6), "test_blocks": means}
+
+
+def count(order, smoothing, size):
+    """An n-gram model of the first ``size`` characters, and how it fares on validation."""
+    corpus, train_ids, validation = texts()
+    model = NGram(order, len(corpus.vocab), smoothing).fit(train_ids[:size])
+    losses = [character_losses(model, ids, progress=False) for ids in validation]
+    return model, protocol.mean_loss(losses)
+
+
+@long_run(
+    "amount-ngram", corpus="shakespeare", plan=[{"size": size, "seed": 0} for size in SIZES],
+    repeat=lambda model, corpus: [count(2, "kneser-ney", model["size"])[1]],
+)  # fmt: skip
+def amount_counted(configuration, corpus):
+    """The n-gram model whose order and smoothing the validation plays prefer, scored once.
+
+    In place of first losses: the validation loss of order 2.
+    """
+    started = time.process_time()
+    size = configuration["size"]
+    tried = [(o, s) for o in range(3, 10) for s in ("kneser-ney", "witten-bell")]
+    trials = [{"order": o, "smoothing": s, "validation": count(o, s, size)[1]} for o, s in tried]
+    best = min(trials, key=lambda trial: trial["validation"])
+    model, _ = count(best["order"], best["smoothing"], size)
+    losses = [
+        character_losses(model, ids, progress=False) for ids in protocol.test_plays(texts()[0])
+    ]
+    found = {"trials": trials, "cpu_seconds": round(time.process_time() - started, 1)}
+    found["first_losses"] = rounded([count(2, "kneser-ney", size)[1]])
+    return best | found | scored(losses)
