@@ -24,6 +24,8 @@ from docutils import nodes
 from docutils.parsers.rst import directives
 from sphinx.util.docutils import SphinxDirective
 
+from helpers.corpus import load_corpus
+
 CLASS = "charbook-playground"
 TRAINS = "charbook-train-here"  # a page where a network is trained
 WITHOUT = (
@@ -36,7 +38,6 @@ SCRIPTS = [
 ]  # fmt: skip
 LEARNING = ["matrices", "learner", "corpus", "trainer"]
 TRAINING_SCRIPTS = [*LEARNING, "training-form", "curve", "train-here"]
-DATA = Path(__file__).resolve().parents[2] / "data"
 TEXTS = ("excerpts", "austen")
 
 
@@ -82,7 +83,7 @@ def write_texts(folder):
     """The book's two corpora as scripts in ``folder``; each sets charbookTexts[name]."""
     folder.mkdir(parents=True, exist_ok=True)
     for name in TEXTS:
-        text = json.dumps((DATA / f"{name}.txt").read_text(encoding="utf-8"))
+        text = json.dumps(load_corpus(name).text)
         script = f"(globalThis.charbookTexts ??= {{}}).{name} = {text};\n"
         (folder / f"{name}.js").write_text(script, encoding="ascii")
 
