@@ -1,7 +1,5 @@
 """Checks of the chapter *Text as data*."""
 
-import unicodedata
-
 import numpy as np
 
 from .answers import NotRight, as_array, call, compare, kind_of, number, parts, same_text, truth
@@ -133,55 +131,3 @@ def windows_in_order(answer):
         for mistake, (x, y, wanted) in cases.items():
             if truth(call(answer, x, y), "the answer for all windows together") != wanted:
                 raise NotRight(mistake)
-
-
-@register("midword")
-def midword(answer):
-    """midword(text, T) -> share of disjoint windows whose first two characters are letters."""
-    rng = np.random.default_rng()
-    for rest in (0, 1, 2) * 3:
-        T, N = int(rng.integers(2, 9)), int(rng.integers(300, 400))
-        N += rest - N % T  # with 0 the last window has no target
-        text = "".join(rng.choice(list("abcdefgHI  ,\n'"), size=N))
-        inside = [text[i].isalpha() and text[i + 1].isalpha() for i in range(N - 1)]
-        starts = list(range(0, (N - 1) // T * T, T))
-        first = [text[i].isalpha() for i in starts]
-        target = [text[i + 1].isalpha() for i in starts]
-        slips = {
-            "only the character that is read is looked at": np.mean(first),
-            "only the target is looked at": np.mean(target),
-            "all pairs of neighbours are counted, not the windows' first": np.mean(inside),
-            "the last window has no target for its last character": np.mean(
-                [inside[i] for i in range(0, N - T + 1, T)]
-            ),
-            "a number of windows is given, not a share": sum(inside[i] for i in starts),
-        }
-        if len({float(wrong) for wrong in slips.values()}) < len(slips):
-            continue  # two mistakes that would look the same on this text
-        compare(call(answer, text, T), np.mean([inside[i] for i in starts]), "the share", slips)
-
-
-@register("tidy")
-def tidy(answer):
-    """tidy(text) -> the text in Unicode's form NFC."""
-    rng = np.random.default_rng()
-    text = "".join(rng.choice([*"aeoucnx", "e\u0301", "o\u0302", "n\u0303", "\u00e9"], 40))
-    text += "e\u0301 \u00e9 \u00bd \ufb01 \u00b2"
-    got = call(answer, text)
-    if not isinstance(got, str):
-        raise NotRight(f"the tidy text should be a text, and this is {kind_of(got)}")
-    for form, mistake in {
-        "NFD": "it takes letters and accents apart",
-        "NFKC": "it changes characters that should stay, such as the half",
-        "NFKD": "it takes letters apart, and changes characters that should stay",
-    }.items():
-        if got == unicodedata.normalize(form, text):
-            raise NotRight(mistake)
-    right = unicodedata.normalize("NFC", text)
-    if len(got) < len(right):
-        raise NotRight("characters are lost")
-    if got == text:
-        raise NotRight("letters and accents are still apart")
-    if not set(got) & set("\u00e9\u00f4\u00f1"):
-        raise NotRight("the accents are lost")
-    same_text(got, right, "the tidy text")

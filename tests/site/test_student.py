@@ -16,7 +16,9 @@ ROOT = Path(__file__).resolve().parents[2]
 CHAPTERS = sorted(path.stem for path in ROOT.glob("chapters/*.ipynb"))
 each_chapter = pytest.mark.parametrize("chapter", CHAPTERS)
 # What only the site understands: roles, fences, labels, comments of MyST.
-MYST = re.compile(r"\{[a-z:]+\}`|^[:`]{3,}\{|^:{3,}\s*$|^\([\w-]+\)=|^% |^\$\$ \(", flags=re.M)
+MYST = re.compile(
+    r"\{[a-z:]+\}`|^[:`]{3,}\{|^:{3,}\s*$|^\([\w-]+\)=|^% |^\$\$ \(|\]\(path:", flags=re.M
+)
 EXERCISE = re.compile(r"^### Exercise [\d.]+: \S")
 SOLUTION = re.compile(r"^#### Solution to exercise [\d.]+$")
 

@@ -78,7 +78,8 @@ class References:
 
     def resolve(self, text):
         """Markdown with every role replaced by what the site shows for it."""
-        return ROLE.sub(lambda found: self.role(found[1], found[2]), text)
+        text = ROLE.sub(lambda found: self.role(found[1], found[2]), text)
+        return text.replace("](path:", "](")  # of a file in the book, which the site lets download
 
     def role(self, name, content):
         titled = re.fullmatch(r"(.+?) <(.+)>", content)

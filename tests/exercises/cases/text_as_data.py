@@ -1,8 +1,6 @@
 """Cases for the checks of *Text as data*."""
 
-import unicodedata
 from collections import defaultdict
-from itertools import pairwise
 
 import numpy as np
 
@@ -43,30 +41,12 @@ class Growing(OnDemand):
         return [self.known.index(c) + 1 if c in self.known else new[c] for c in text]
 
 
-def midword(look):
-    """A share over the starts of the windows."""
-
-    def share(text, T):
-        starts = [i for i in range(len(text) - T) if i % T == 0]
-        return np.mean([look(text[i], text[i + 1]) for i in starts])
-
-    return share
-
-
 def loop(x, y):
     for row_x, row_y in zip(x.tolist(), y.tolist(), strict=True):
         for j in range(1, len(row_x)):
             if row_x[j] != row_y[j - 1]:
                 return False
     return True
-
-
-def composed(text):
-    out = ""
-    for c in text:
-        joined = unicodedata.normalize("NFC", out[-1:] + c)
-        out = out[:-1] + joined if unicodedata.combining(c) and len(joined) == 1 else out + c
-    return out
 
 
 IDS = [1, 0, 3, 3, 0, 3, 3, 0, 2, 2, 0]
@@ -136,43 +116,6 @@ CASES = [
             "first row": (lambda x, y: bool((x[0, 1:] == y[0, :-1]).all()), "first row alone"),
             "the wrong way": (lambda x, y: bool((y[:, 1:] == x[:, :-1]).all()), "rejects"),
             "all places": (lambda x, y: x[:, 1:] == y[:, :-1], "one True or False"),
-        },
-    ),
-    Case(
-        "midword",
-        other=midword(lambda a, b: (a + b).isalpha()),
-        wrong={
-            "input alone": (midword(lambda a, b: a.isalpha()), "only the character that is read"),
-            "target alone": (midword(lambda a, b: b.isalpha()), "only the target"),
-            "either": (midword(lambda a, b: a.isalpha() or b.isalpha()), "difference"),
-            "all pairs": (
-                lambda text, T: np.mean([a.isalpha() and b.isalpha() for a, b in pairwise(text)]),
-                "all pairs",
-            ),
-            "a window too many": (
-                lambda text, T: midword(lambda a, b: (a + b).isalpha())(text + ",", T),
-                "no target",
-            ),
-            "per cent": (
-                lambda text, T: 100 * midword(lambda a, b: (a + b).isalpha())(text, T),
-                "percentage",
-            ),
-        },
-    ),
-    Case(
-        "tidy",
-        other=composed,
-        wrong={
-            "unchanged": (lambda text: text, "still apart"),
-            "apart": (lambda text: unicodedata.normalize("NFD", text), "apart"),
-            "too much": (lambda text: unicodedata.normalize("NFKC", text), "should stay"),
-            "no accents": (
-                lambda text: "".join(
-                    c for c in unicodedata.normalize("NFD", text) if not unicodedata.combining(c)
-                ),
-                "accents are lost",
-            ),
-            "ASCII": (lambda text: text.encode("ascii", "ignore").decode(), "characters are lost"),
         },
     ),
 ]
