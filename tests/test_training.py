@@ -34,23 +34,9 @@ from helpers.training import (
     warm_up_and_decay,
 )
 from tests.faults import planted
-from tests.needs import tiny_shakespeare
 from tests.small import V, random_ids, tiny, weights
 
 HERE = choose_device()  # where fit trains
-
-
-@pytest.mark.parametrize(
-    ("cell", "published", "parameters"),
-    [("rnn", 1.757, 30_557), ("lstm", 1.810, 92_765), ("gru", 1.665, 72_029)],
-)
-def test_the_reference_recipe_lands_where_it_was_published(cell, published, parameters):
-    corpus = tiny_shakespeare(limit=100_000)
-    torch.manual_seed(42)
-    model = CharRNN(len(corpus.vocab), cell=cell)
-    assert count_parameters(model) == parameters
-    history = fit(model, corpus.split(0)[0])
-    assert history.train_loss[-1] == pytest.approx(published, abs=0.03)
 
 
 @pytest.mark.slow

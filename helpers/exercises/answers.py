@@ -160,7 +160,8 @@ def parts(answer, count, what=None, name="this"):
 
     ``what`` says in the verdict which parts are expected.
     """
-    if isinstance(answer, (np.ndarray, torch.Tensor)) and answer.ndim:
+    is_array = isinstance(answer, (np.ndarray, torch.Tensor))
+    if is_array and answer.ndim and len(answer) == count:
         answer = list(answer)
     if not isinstance(answer, (tuple, list)) or len(answer) != count:
         size = f" of {len(answer)}" if isinstance(answer, (tuple, list)) else ""

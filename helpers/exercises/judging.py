@@ -16,6 +16,7 @@ function that is registered under a name, takes the reader's answer, and raises 
 """
 
 import difflib
+import functools
 import importlib
 import inspect
 import pkgutil
@@ -87,6 +88,7 @@ def register(name, wants="function"):
     return enter
 
 
+@functools.cache
 def all_checks():
     """The table of checks, name -> Check, with the files of all chapters read."""
     from helpers import exercises

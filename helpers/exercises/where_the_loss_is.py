@@ -99,12 +99,12 @@ def best_weight(answer):
         mixed = (wanted * P + (1 - wanted) * Q).cumsum(axis=1)
         came = np.minimum((mixed < rng.random((300, 1))).sum(axis=1), 5)
         p, q = P[np.arange(300), came], Q[np.arange(300), came]
-        loss = -np.log(grid[:, None] * p + (1 - grid)[:, None] * q).mean(axis=1)
-        logs = -(grid[:, None] * np.log(p) + (1 - grid)[:, None] * np.log(q)).mean(axis=1)
-        best = float(grid[loss.argmin()])
         w = single(call(answer, p, q), "the weight for all characters")
         if not 0 <= w <= 1:
             raise NotRight("a weight lies between 0 and 1")
+        loss = -np.log(grid[:, None] * p + (1 - grid)[:, None] * q).mean(axis=1)
+        logs = -(grid[:, None] * np.log(p) + (1 - grid)[:, None] * np.log(q)).mean(axis=1)
+        best = float(grid[loss.argmin()])
         if abs(w - best) < 0.015:
             continue
         slips = {

@@ -1,13 +1,15 @@
 """With a browser and without one: what is found, what is installed, what a run then says."""
 
+import contextlib
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from tests.site.browser import chromium
+from tests.site import browser as ours
 from tools.site import chromium as tool
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -35,29 +37,27 @@ def a_built_site(tmp_path):
     return str(tmp_path / "site")
 
 
-def browser_tests(tmp_path, site, **more):
-    """One test in a browser and the PDF's, on a machine without one."""
+def test_without_a_browser_a_run_passes_and_its_last_lines_say_what_was_skipped(
+    tmp_path, a_built_site
+):
     tests = [
         "tests/site/test_pages.py::test_search_works_from_the_disk",
         "tests/site/test_pdf.py::test_a_pdf_has_the_pages_in_order_with_bookmarks_and_equations",
     ]
-    env = bare(tmp_path, CHARBOOK_SITE=site, **more)
-    return run("pytest", "-p", "no:cacheprovider", *tests, env=env)
-
-
-def test_without_a_browser_a_run_passes_and_its_last_lines_say_what_was_skipped(
-    tmp_path, a_built_site
-):
-    found = browser_tests(tmp_path, a_built_site)
+    env = bare(tmp_path, CHARBOOK_SITE=a_built_site)
+    found = run("pytest", "-p", "no:cacheprovider", *tests, env=env)
     assert found.returncode == 0, found.stdout
     last = found.stdout.strip().splitlines()[-3:]
     assert f"2 tests were skipped: {tool.MISSING}" in last, found.stdout
 
 
-def test_in_ci_a_missing_browser_is_a_failure(tmp_path, a_built_site):
-    found = browser_tests(tmp_path, a_built_site, CI="true")
-    assert found.returncode == 1
-    assert tool.MISSING in found.stdout
+def test_in_ci_a_missing_browser_is_a_failure(monkeypatch):
+    monkeypatch.setattr(ours, "sync_playwright", contextlib.nullcontext)
+    monkeypatch.setenv("CHARBOOK_CHROMIUM", "none")
+    for ci, outcome in (("true", pytest.fail), ("", pytest.skip)):
+        monkeypatch.setenv("CI", ci)
+        with pytest.raises(outcome.Exception, match=re.escape(tool.MISSING)), ours.chromium():
+            pass
 
 
 def test_the_pdf_says_the_same(tmp_path, site):
@@ -114,6 +114,5 @@ def test_nothing_is_installed_where_there_is_a_browser_or_none_is_wanted(monkeyp
     assert "skipped" in second
 
 
-def test_a_browser_that_is_found_starts():
-    with chromium() as browser:
-        assert browser.version
+def test_a_browser_that_is_found_starts(browser):
+    assert browser.version

@@ -9,19 +9,15 @@ import nbformat
 import pytest
 from pypdf import PdfReader
 
-from tests.site.browser import chromium
-
 ROOT = Path(__file__).resolve().parents[2]
 # Chromium weaves the bookmark of a heading with two pieces of code.
 WOVEN = re.compile(r"^#+ .*`.+`.*`.+`", flags=re.M)
 
 
 @pytest.fixture(scope="module")
-def printed(site, tmp_path_factory):
+def printed(browser, site, tmp_path_factory):
     """The PDF of a few pages: the landing page, a chapter with exercises, one that is all
     playground, and every chapter with a heading that has two pieces of code."""
-    with chromium():
-        pass  # skipped where there is none
     woven = [
         f"chapters/{path.stem}"
         for path in ROOT.glob("chapters/*.ipynb")

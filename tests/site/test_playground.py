@@ -7,8 +7,6 @@ import json
 import math
 import re
 import shutil
-import subprocess
-import sys
 import time
 from importlib import resources
 from pathlib import Path
@@ -26,7 +24,8 @@ from helpers.models import ARCHITECTURES, CharRNN, evaluating, predict
 from helpers.plotting import COLOURS
 from helpers.sampling import NO_GUESS, SamplingSettings, generate, next_distribution, pick
 from helpers.training import evaluate, fit
-from tests.site.browser import chromium, longest_tasks, page_of, traced, watch
+from tests.site.browser import longest_tasks, page_of, traced
+from tests.site.conftest import INTRODUCTION
 from tests.small import tiny
 from tools.runs import playground_models
 from tools.site.architectures import on_dark_pages, script
@@ -39,12 +38,6 @@ MODELS = {cell: PLAYGROUND / "models" / f"{cell}.js" for cell in CELLS}
 HELD_OUT = "HAMLET:\nTo be, or not to be: that is the question;\nWhether 'tis nobler"
 
 each_cell = pytest.mark.parametrize("cell", CELLS)
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with chromium() as it:
-        yield it
 
 
 @pytest.fixture(scope="module")
@@ -436,61 +429,7 @@ def test_the_weight_files_come_from_the_books_own_training(recipe, cell):
 
 # ---------------------------------------------------------------- the page
 
-CONF = f"""
-import sys
-sys.path.insert(0, {str(ROOT)!r})
-project = "Test"
-extensions = ["myst_parser", "tools.site.architectures", "tools.site.playground"]
-myst_enable_extensions = ["colon_fence"]
-html_theme = "sphinx_book_theme"
-html_context = {{"default_mode": "auto"}}
-html_theme_options = {{"navbar_start": [], "navbar_end": [], "navbar_persistent": []}}
-html_static_path = [{str(ROOT / "_static")!r}]
-html_css_files = ["book.css"]
-html_extra_path = [{str(ROOT / "extra")!r}]
-exclude_patterns = ["out"]
-"""
-INTRODUCTION = "Here a network of the book runs."
-SOURCES_OF_PAGES = {
-    "index": f"# With\n\n:::{{playground}}\n{INTRODUCTION}\n:::\n\n"
-    "```{toctree}\nplain\nown\n```\n",
-    "plain": "# Without\n\nNothing here.\n",
-    "own": f"# Own\n\n:::{{playground}}\n:mode: surprise\n{INTRODUCTION}\n:::\n",
-}
 HAMLET = "HAMLET:\n"
-
-
-@pytest.fixture(scope="module")
-def pages(tmp_path_factory):
-    """A small site in the book's theme with the playground on two of its pages."""
-    source = tmp_path_factory.mktemp("small")
-    (source / "conf.py").write_text(CONF, encoding="utf-8")
-    for name, text in SOURCES_OF_PAGES.items():
-        (source / f"{name}.md").write_text(text, encoding="utf-8")
-    command = [sys.executable, "-m", "sphinx", "-q", "-W", "-b", "html", source, source / "out"]
-    run = subprocess.run(command, capture_output=True, encoding="utf-8", check=False)
-    assert run.returncode == 0, run.stderr
-    return source / "out"
-
-
-@pytest.fixture
-def opened(browser, pages):
-    """Opens a page from the disk; afterwards it must not have complained, nor left the disk."""
-    contexts, complaints = [], []
-
-    def open_page(name="index", width=1280, **options):
-        context = browser.new_context(viewport={"width": width, "height": 900}, **options)
-        contexts.append(context)
-        page = context.new_page()
-        page.set_default_timeout(20_000)
-        complaints.append(watch(page))
-        page.goto((pages / f"{name}.html").as_uri())
-        return page
-
-    yield open_page
-    for context in contexts:
-        context.close()
-    assert [c for some in complaints for c in some] == []
 
 
 def play(page, name="Play", pace="Infinity"):
@@ -542,15 +481,15 @@ def python_text(cell="lstm", prompt=HAMLET, length=500, seed=1, temperature=0.8,
     return generate(model, vocab, prompt, length, temperature, seed=seed, **settings)
 
 
-def test_only_pages_with_a_playground_load_it(pages):
-    for name in SOURCES_OF_PAGES:
-        html = (pages / f"{name}.html").read_text(encoding="utf-8")
+def test_only_pages_with_a_playground_load_it(small_site):
+    for name in ("index", "own", "plain"):
+        html = (small_site / f"{name}.html").read_text(encoding="utf-8")
         assert ("playground/engine.js" in html) == (name != "plain")
         assert ("playground/playground.css" in html) == (name != "plain")
-    assert INTRODUCTION in (pages / "index.html").read_text(encoding="utf-8")
+    assert INTRODUCTION in (small_site / "index.html").read_text(encoding="utf-8")
 
 
-def test_nothing_is_loaded_before_play(opened, pages):
+def test_nothing_is_loaded_before_play(opened, small_site):
     page = opened()
     asked = []
     page.on("request", lambda request: asked.append(request.url.rpartition("/")[2]))
@@ -560,7 +499,7 @@ def test_nothing_is_loaded_before_play(opened, pages):
     play(page)
     assert asked == ["lstm.js"]
     files = [*(f"{name}.js" for name in SCRIPTS), "playground.css"]
-    before_play = [pages / "_static/playground" / name for name in files]
+    before_play = [small_site / "_static/playground" / name for name in files]
     assert sum(f.stat().st_size for f in before_play) < 100_000
 
 
@@ -570,20 +509,19 @@ def test_without_scripts_the_page_says_so_and_reads_on(opened):
     assert page.locator(".pg-mount").get_by_text(WITHOUT).is_visible()
 
 
-@pytest.mark.parametrize("content", [None, "class Old { #unknown; static }"])
-def test_a_script_that_is_missing_or_too_new_leaves_the_sentence(browser, pages, content):
-    """And nothing half-alive beside it, whichever it is."""
+def test_a_script_that_is_missing_or_too_new_leaves_the_sentence(browser, small_site):
+    """And nothing half-alive beside it, whichever it is; every other one is missing."""
     page = browser.new_page()
-    for name in SCRIPTS:
+    for i, name in enumerate(SCRIPTS):
         address = re.compile(rf"/{name}\.js")
-        if content is None:
+        if i % 2:
             page.route(address, lambda route: route.abort())
         else:
-            page.route(address, lambda route: route.fulfill(body=content))
-        page.goto((pages / "index.html").as_uri())
+            page.route(address, lambda route: route.fulfill(body="class Old { #unknown; static }"))
+        page.goto((small_site / "index.html").as_uri())
         assert page.locator(".pg-mount").inner_text() == WITHOUT, name
         page.unroute(address)
-    page.goto((pages / "index.html").as_uri())
+    page.goto((small_site / "index.html").as_uri())
     assert page.get_by_role("button", name="Play").is_visible()
     assert page.get_by_text(WITHOUT).count() == 0
     page.close()
@@ -977,6 +915,24 @@ def test_three_networks_side_by_side_from_the_same_numbers(opened):
     assert len(set(said)) == 3
 
 
+@pytest.mark.parametrize("about", ["undefined", "{}"])
+def test_three_networks_of_which_nothing_is_known_write_too(opened, about):
+    """Exported without ``about``, as by the command line."""
+    page = opened()
+
+    def forgetful(route):
+        cell = re.search(r"models/(\w+)\.js", route.request.url)[1]
+        body = MODELS[cell].read_text(encoding="utf-8")
+        route.fulfill(body=f"{body}\ncharbookModels.{cell}.about = {about};")
+
+    page.route(re.compile("playground/models/"), forgetful)
+    page.reload()  # from the disk, routes hold from the next visit
+    page.get_by_label("Three side by side").check()
+    play(page)
+    assert message(page) == "500 characters written by each of the three."
+    assert page.locator(".pg-column p:not(.pg-readout)").all_inner_texts() == [""] * 3
+
+
 NAME_OF_FOCUSED = "(document.activeElement.labels?.[0] ?? document.activeElement).innerText"
 
 
@@ -1034,9 +990,9 @@ def test_less_motion_is_respected(opened):
     assert text_of(page) == python_text()
 
 
-def test_missing_weights_are_said_and_can_be_tried_again(browser, pages, tmp_path):
+def test_missing_weights_are_said_and_can_be_tried_again(browser, small_site, tmp_path):
     site = tmp_path / "site"
-    shutil.copytree(pages, site)
+    shutil.copytree(small_site, site)
     weights = site / "_static/playground/models/lstm.js"
     weights.rename(tmp_path / "lstm.js")
     page = browser.new_page()

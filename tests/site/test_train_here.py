@@ -1,9 +1,8 @@
 """Training in the page: its arithmetic against NumpyCharLSTM, and its page as a reader uses it."""
 
+import functools
 import inspect
 import re
-import subprocess
-import sys
 from importlib import resources
 from pathlib import Path
 
@@ -17,19 +16,13 @@ from helpers.ngram import NGram
 from helpers.numpy_lstm import NumpyCharLSTM
 from helpers.sampling import generate
 from helpers.training import evaluate, fit
-from tests.site.browser import chromium, longest_tasks, page_of, traced, watch
-from tests.site.test_playground import AXE, CONF, NAME_OF_FOCUSED
+from tests.site.browser import longest_tasks, page_of, traced
+from tests.site.test_playground import AXE, NAME_OF_FOCUSED
 from tools.site.playground import ARITHMETIC, LEARNING, SCRIPTS, TRAINING_SCRIPTS, WITHOUT
 
 ROOT = Path(__file__).resolve().parents[2]
 PLAYGROUND = ROOT / "extra/_static/playground"
 SHORT = load_corpus("excerpts", limit=2000).text
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with chromium() as it:
-        yield it
 
 
 # ---------------------------------------------------------------- the arithmetic
@@ -265,38 +258,10 @@ def test_the_recipe_is_the_books(trainer):
 # ---------------------------------------------------------------- the page
 
 
-@pytest.fixture(scope="module")
-def built(tmp_path_factory):
-    """A small site in the book's theme: one page, on which a network can be trained."""
-    source = tmp_path_factory.mktemp("small")
-    (source / "conf.py").write_text(CONF, encoding="utf-8")
-    (source / "index.md").write_text(
-        "# Here\n\n:::{train-here}\nYour text stays with you.\n:::\n", encoding="utf-8"
-    )
-    command = [sys.executable, "-m", "sphinx", "-q", "-W", "-b", "html", source, source / "out"]
-    run = subprocess.run(command, capture_output=True, encoding="utf-8", check=False)
-    assert run.returncode == 0, run.stderr
-    return source / "out"
-
-
 @pytest.fixture
-def opened(browser, built):
-    """Opens the page from the disk; afterwards it must not have complained, nor left the disk."""
-    contexts, complaints = [], []
-
-    def open_page(width=1280, **options):
-        context = browser.new_context(viewport={"width": width, "height": 900}, **options)
-        contexts.append(context)
-        page = context.new_page()
-        page.set_default_timeout(30_000)
-        complaints.append(watch(page))
-        page.goto((built / "index.html").as_uri())
-        return page
-
-    yield open_page
-    for context in contexts:
-        context.close()
-    assert [c for some in complaints for c in some] == []
+def opened(opened):
+    """Opens the page on which a network can be trained."""
+    return functools.partial(opened, "train")
 
 
 def button(page, name):
@@ -495,12 +460,12 @@ def test_a_text_from_right_to_left_stands_so(opened):
     button(page, "Stop").click()
 
 
-def test_a_script_that_is_missing_leaves_the_sentence(browser, built):
+def test_a_script_that_is_missing_leaves_the_sentence(browser, small_site):
     page = browser.new_page()
-    for name in [*SCRIPTS, *TRAINING_SCRIPTS]:
+    for name in [*SCRIPTS[::5], *TRAINING_SCRIPTS]:
         address = re.compile(rf"/{name}\.js")
         page.route(address, lambda route: route.abort())
-        page.goto((built / "index.html").as_uri())
+        page.goto((small_site / "train.html").as_uri())
         assert page.locator(".tr-mount").inner_text() == WITHOUT, name
         page.unroute(address)
     page.close()

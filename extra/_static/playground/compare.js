@@ -57,9 +57,11 @@ charbook.define("compare", [
         this.begunWith = begunWith;
         this.columns.forEach((column, k) => {
           column.writer = writers[k];
-          const { weights, held_out_nats } = models[k].about;
-          column.facts.textContent =
-            `${whole(weights)} weights, ${held_out_nats.toFixed(2)} nats on held-out text`;
+          const { weights, held_out_nats } = models[k].about ?? {}; // of an export: perhaps neither
+          column.facts.textContent = [
+            weights && `${whole(weights)} weights`,
+            held_out_nats && `${held_out_nats.toFixed(2)} nats on held-out text`,
+          ].filter(Boolean).join(", ");
         });
       }
       this.goal = this.drawn + LIMITS.play;

@@ -1,0 +1,81 @@
+"""What the tests of this folder share: one browser, and a small site of the pages' live parts."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from filelock import FileLock
+
+from tests.site.browser import chromium, watch
+
+ROOT = Path(__file__).resolve().parents[2]
+
+CONF = f"""
+import sys
+sys.path.insert(0, {str(ROOT)!r})
+project = "Test"
+extensions = ["myst_parser", "tools.site.architectures", "tools.site.playground"]
+myst_enable_extensions = ["colon_fence"]
+html_theme = "sphinx_book_theme"
+html_context = {{"default_mode": "auto"}}
+html_theme_options = {{"navbar_start": [], "navbar_end": [], "navbar_persistent": []}}
+html_static_path = [{str(ROOT / "_static")!r}]
+html_css_files = ["book.css"]
+html_extra_path = [{str(ROOT / "extra")!r}]
+exclude_patterns = ["out"]
+"""
+INTRODUCTION = "Here a network of the book runs."
+SOURCES_OF_PAGES = {
+    "index": f"# With\n\n:::{{playground}}\n{INTRODUCTION}\n:::\n\n"
+    "```{toctree}\nplain\nown\ntrain\n```\n",
+    "plain": "# Without\n\nNothing here.\n",
+    "own": f"# Own\n\n:::{{playground}}\n:mode: surprise\n{INTRODUCTION}\n:::\n",
+    "train": "# Train\n\n:::{train-here}\nYour text stays with you.\n:::\n",
+}
+
+
+@pytest.fixture(scope="package")  # not longer: Playwright's loop would be in other tests' way
+def browser():
+    with chromium() as it:
+        yield it
+
+
+@pytest.fixture(scope="session")
+def small_site(tmp_path_factory):
+    """A small site in the book's theme, built once for all workers: two pages with the
+    playground, one without, and one on which a network can be trained."""
+    shared = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        shared = shared.parent
+    source = shared / "small-site"
+    with FileLock(shared / "small-site.lock"):
+        if not source.exists():
+            source.mkdir()
+            (source / "conf.py").write_text(CONF, encoding="utf-8")
+            for name, text in SOURCES_OF_PAGES.items():
+                (source / f"{name}.md").write_text(text, encoding="utf-8")
+            sphinx = [sys.executable, "-m", "sphinx", "-q", "-W", "-b", "html"]
+            subprocess.run([*sphinx, source, source / "out"], check=True)
+    return source / "out"
+
+
+@pytest.fixture
+def opened(browser, small_site):
+    """Opens a page from the disk; afterwards it must not have complained, nor left the disk."""
+    contexts, complaints = [], []
+
+    def open_page(name="index", width=1280, **options):
+        context = browser.new_context(viewport={"width": width, "height": 900}, **options)
+        contexts.append(context)
+        page = context.new_page()
+        page.set_default_timeout(30_000)
+        complaints.append(watch(page))
+        page.goto((small_site / f"{name}.html").as_uri())
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+    assert [c for some in complaints for c in some] == []
