@@ -31,67 +31,39 @@ def two_spaces_price(answer):
     number(answer, 2 * math.log(2), slips, rtol=5e-3, name="the price of a space")
 
 
-@register("read-backwards", wants="value")
-def read_backwards(answer):
-    answer = parts(answer, 3, "three words")
-    why = {"no": "which counts stand under the logarithm, and over what do their sums go?"}
-    choice(answer[0], "yes", ("yes", "no"), why, "order 3")
-    why = {"no": "did the argument use that the text is the counted one?"}
-    choice(answer[1], "yes", ("yes", "no"), why, "text that was not counted")
-    why = {"yes": "what are k and the shorter context, read backwards?"}
-    choice(answer[2], "no", ("yes", "no"), why, "Witten-Bell")
-
-
-def followers(text, length):
-    table = defaultdict(Counter)
-    for i in range(length, len(text)):
-        table[text[i - length : i]][text[i]] += 1
-    return table
-
-
-@register("fall-back")
-def fall_back(answer):
-    """fall_back(tables, context, char, m, size) -> a probability; m where Witten-Bell has k."""
+@register("witten-bell")
+def witten_bell(answer):
+    """witten_bell(followers {context: Counter}, context, char, size) -> a probability."""
     rng = np.random.default_rng()
     text = "".join(rng.choice(list("aaabbcd"), 60))
-    tables = [followers(text, length) for length in range(4)]
+    followers = defaultdict(Counter)
+    for length in range(4):
+        for i in range(length, len(text)):
+            followers[text[i - length : i]][text[i]] += 1
     contexts = ["", *(text[i : i + k] for k in (1, 2, 3) for i in (3, 17, 30)), "dcz", "za"]
-    for m in (1.0, 3.5):
-        for context in contexts:
-            rows = [fallen_back(tables, context, char, m, 6) for char in "abcdef"]
-            for char, (right, slips) in zip("abcdef", rows, strict=True):
-                got = call(answer, tables, context, char, m, 6)
-                where = f" after {context!r} with m = {m:.3g}"
-                compare(got, right, "the probability", slips, where=where)
+    for context in contexts:
+        for char in "abcdef":
+            right, slips = climbed(followers, context, char, 6)
+            got = call(answer, followers, context, char, 6)
+            compare(got, right, "the probability", slips, where=f" after {context!r}")
 
 
-def fallen_back(tables, context, char, m, size):
-    """The probability by the rule, and by some mistakes."""
-    p = witten_bell = 1 / size
+def climbed(followers, context, char, size):
+    """The probability by the rule of Witten and Bell, and by some mistakes."""
+    p = constant = 1 / size
     for length in range(len(context) + 1):
-        seen = tables[length].get(context[len(context) - length :])
         only_longest = adding = None  # after a context that was never seen, anything may be done
-        if seen:
-            n = seen.total()
-            p = (seen[char] + m * p) / (n + m)
-            witten_bell = (seen[char] + len(seen) * witten_bell) / (n + len(seen))
+        if seen := followers.get(context[len(context) - length :]):
+            n, k = seen.total(), len(seen)
+            p = (seen[char] + k * p) / (n + k)
+            constant = (seen[char] + size * constant) / (n + size)
             only_longest = seen[char] / n
-            adding = (seen[char] + m / size) / (n + m)
+            adding = (seen[char] + k / size) / (n + k)
     return p, {
-        "that is Witten-Bell's own rule, with k": witten_bell,
+        "that is the constant V, not the number of different followers": constant,
         "what of the shorter contexts?": only_longest,
         "it falls back on the uniform distribution, not on the shorter context": adding,
     }
-
-
-@register("leak-probability", wants="value")
-def leak_probability(answer):
-    slips = {
-        "that is the probability for one window; in how many does a character lie?": 1,
-        "the exponent is asked for, without its sign": -50,
-        "it lies in all windows that begin at most T - 1 places before it, or at it": 51,
-    }
-    number(answer, 50, slips, rtol=1e-6, name="the exponent")
 
 
 @register("split-then-slide")
