@@ -119,12 +119,14 @@ def test_a_chapter_opened_alone_fetches_the_helpers(copy, alone, monkeypatch):
     for command in (["init", "-q"], ["add", "."], ["commit", "-qm", "all"]):
         who = ["-c", "user.name=a", "-c", "user.email=a@b"]
         subprocess.run(["git", *who, *command], cwd=copy, check=True)
-    shutil.copy(copy / "chapters/text-as-data.ipynb", folder)
+    stored = nbformat.read(copy / "chapters/text-as-data.ipynb", as_version=4)
+    stored.cells = [c for c in stored.cells if c.cell_type == "code"]
+    wanted = [said(c) for c in stored.cells]
+    speaks = [i for i, text in enumerate(wanted) if text]
+    del stored.cells[speaks[2] + 1 :]  # of the corpora, three cells have told by then
+    nbformat.write(stored, folder / "text-as-data.ipynb")
     ran = run(folder / "text-as-data.ipynb", environment, monkeypatch)
-    stored = nbformat.read(ROOT / "chapters/text-as-data.ipynb", as_version=4)
-    printed, wanted = ([said(c) for c in n.cells if c.cell_type == "code"] for n in (ran, stored))
-    assert printed[1:] == wanted[1:]  # the first says what pip said
-    assert any(wanted)
+    assert [said(c) for c in ran.cells][1:] == wanted[1 : speaks[2] + 1]  # the first: what pip said
 
 
 def test_a_chapter_opened_alone_without_an_address_says_what_to_do(copy, alone, monkeypatch):
