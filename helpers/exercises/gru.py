@@ -1,32 +1,11 @@
 """Checks of the chapter *GRU*."""
 
-import math
-
 import numpy as np
 
-from .answers import NotRight, as_array, call, choice, compare, number, parts, single
+from .answers import NotRight, as_array, call, compare, parts
 from .cells import gru_step, sigmoid
 from .inputs import normal, random_sizes
 from .judging import register
-
-
-@register("open-gate", wants="value")
-def open_gate(answer):
-    """(share of the way with 5 added, share without, what happens to the first loss)."""
-    share, before, first_loss = parts(answer, 3, "two shares and what happens to the loss")
-    z = sigmoid(5.0)
-    slips = {
-        "that is the gate: at z = 1 nothing moves": z,
-        "is the gate a sigmoid?": 1 - math.tanh(5),
-    }
-    number(share, 1 - z, slips, rtol=0.03, name="the share with 5 added")
-    number(before, 0.5, {"what is the sigmoid of 0?": 0.0}, name="the share before")
-    options = ("much higher", "much lower", "about the same")
-    why = {
-        "much higher": "what does a fresh output layer make of any state?",
-        "much lower": "has anything been learned before the first update?",
-    }
-    choice(first_loss, "about the same", options, why, name="the first loss")
 
 
 @register("reset-matrix")
@@ -110,37 +89,22 @@ def self_reset(x, h, W_x, W_h, b_x, b_h, order):
     return gru_step(x, h, W_x, W_h, moved_x, moved_h, order)[0]
 
 
-@register("half-lives")
-def half_lives(answer):
-    """half_lives(z (T, H)) -> half-life of each unit in characters (H,)."""
+@register("lifetimes")
+def lifetimes(answer):
+    """lifetimes(z (N, T, H)) -> characters with at least half of the value left (N, H)."""
     for _ in range(3):
-        T, H = random_sizes(2, low=4, high=12)
-        z = sigmoid(2 * normal(T, H))
-        mean_log = np.log(z).mean(axis=0)
+        N, T, H = random_sizes(3, low=3, high=12)
+        z = sigmoid(3 * normal(N, T, H) + 2)
+        right = lasting(z)
         slips = {
-            "the mean of log z is not the log of the mean": -math.log(2) / np.log(z.mean(axis=0)),
-            "it is log 2 that the mean is compared with": -1 / mean_log,
-            "the logarithms are averaged, not added": -math.log(2) / np.log(z).sum(axis=0),
-            "the mean is over time, one number per unit": -math.log(2) / np.log(z).mean(),
+            "what is left is a product over time, not the gate itself": (z >= 0.5).sum(axis=1),
+            "the product runs over time, the second axis": lasting(z.swapaxes(0, 1)),
+            "the characters are counted, not the share that is left": z.prod(axis=1),
+            "where less than half is left, the character isn't counted": 1 + right,
         }
-        compare(call(answer, z), -math.log(2) / mean_log, "the half-lives", slips)
+        compare(call(answer, z), right, "the lifetimes", slips)
 
 
-@register("best-epoch")
-def best_epoch(answer):
-    """best_epoch(losses (seeds, epochs)) -> the epoch, from 1, of the lowest mean."""
-    for _ in range(3):
-        seeds, epochs = random_sizes(2, low=6, high=15)
-        losses, best = normal(seeds, epochs), int(np.random.default_rng().integers(1, epochs - 3))
-        losses[:, best] -= 9
-        losses[:, best + 1] += 50  # for one seed this is the lowest of all
-        losses[0, best + 1] -= 90
-        slips = {
-            "epochs count from 1": losses.mean(axis=0).argmin(),
-            "the lowest loss of any one seed is an accident: take the mean first": (
-                losses.argmin() % epochs + 1
-            ),
-        }
-        right = losses.mean(axis=0).argmin() + 1
-        got = single(call(answer, losses), "the epoch for all seeds")
-        number(got, right, slips, rtol=1e-9, name="the epoch with the lowest mean")
+def lasting(z):
+    """For how many steps the product of gates (N, T, H) is at least one half: (N, H)."""
+    return (np.cumprod(z, axis=1) >= 0.5).sum(axis=1)

@@ -1,7 +1,5 @@
 """Cases for the checks of *GRU*."""
 
-import math
-
 import numpy as np
 import torch
 from torch import nn
@@ -45,24 +43,16 @@ def tied_in_place(stacked):
     return stacked
 
 
-def by_counting_down(z):
-    """The half-life of a constant gate that leaves as much after T characters."""
-    left = z.prod(0) ** (1 / len(z))
-    return np.array([math.log(0.5, float(share)) for share in left])
+def by_stepping(z):
+    """Multiply step by step, and count while half is left."""
+    left, lasting = np.ones(z[:, 0].shape), np.zeros(z[:, 0].shape, dtype=int)
+    for t in range(z.shape[1]):
+        left = left * np.asarray(z[:, t])
+        lasting += left >= 0.5
+    return lasting
 
 
 CASES = [
-    Case(
-        "open-gate",
-        other=(torch.tensor(0.0067), 0.5, "About the same"),
-        wrong={
-            "the gate": ((0.9933, 0.5, "about the same"), "nothing moves"),
-            "tanh": ((1 - math.tanh(5), 0.5, "about the same"), "a sigmoid"),
-            "shut before": ((0.0067, 0.0, "about the same"), "sigmoid of 0"),
-            "higher": ((0.0067, 0.5, "much higher"), "output layer"),
-            "other words": ((0.0067, 0.5, "higher"), "one of"),
-        },
-    ),
     Case(
         "reset-matrix",
         other=lambda H: (np.diag(np.arange(H) + 1.0), np.zeros(H)),
@@ -113,26 +103,13 @@ CASES = [
         },
     ),
     Case(
-        "half-lives",
-        other=by_counting_down,
+        "lifetimes",
+        other=by_stepping,
         wrong={
-            "log of the mean": (lambda z: -math.log(2) / np.log(z.mean(0)), "log of the mean"),
-            "no log 2": (lambda z: -1 / np.log(z).mean(0), "log 2"),
-            "over the units": (lambda z: -math.log(2) / np.log(z).mean(1), "shape"),
-            "sign": (lambda z: math.log(2) / np.log(z).mean(0), "sign"),
-        },
-    ),
-    Case(
-        "best-epoch",
-        other=lambda losses: 1 + min(range(len(losses[0])), key=lambda e: sum(losses[:, e])),
-        wrong={
-            "from 0": (lambda losses: losses.mean(0).argmin(), "from 1"),
-            "of any seed": (lambda losses: losses.min(0).argmin() + 1, "accident"),
-            "one for each": (
-                lambda losses: losses.argmin(1) + 1,
-                "for all seeds should be one number",
-            ),
-            "the last": (lambda losses: len(losses[0]), "lowest mean"),
+            "the gates": (lambda z: (z >= 0.5).sum(1), "not the gate itself"),
+            "over the windows": (lambda z: (z.cumprod(0) >= 0.5).sum(0), "shape"),
+            "the share": (lambda z: z.prod(1), "characters are counted"),
+            "one too many": (lambda z: (z.cumprod(1) >= 0.5).sum(1) + 1, "isn't counted"),
         },
     ),
 ]
