@@ -19,12 +19,27 @@ ROOT = Path(__file__).resolve().parents[2]
 STORED = {path.stem for path in (ROOT / "data/results").glob("*.json")}
 # Measured by other commands: make bench, python -m benchmarks.gpu, make execute.
 OTHERS = {"benchmarks", "benchmarks-earlier", "gpu", "chapter-seconds"}
+MOST = 8  # models of a record that are begun again here; `tools.runs --check` begins all
+
+
+def spread_out(models):
+    """At most so many, from the first to the last."""
+    step = max(1, (len(models) - 1) / (MOST - 1))
+    return [models[round(i * step)] for i in range(min(MOST, len(models)))]
+
+
 MODELS = [
     pytest.param(name, model, id=f"{name}-{i}")
     for name in RUNS
     if name in STORED  # of another, the first test complains
-    for i, model in enumerate(repeated(stored_run(name)))
+    for i, model in enumerate(spread_out(repeated(stored_run(name))))
 ]
+
+
+def test_the_models_that_are_begun_again_are_spread_over_the_record():
+    assert spread_out([0, 1, 2]) == [0, 1, 2]
+    assert spread_out(list(range(8))) == list(range(8))
+    assert spread_out(list(range(33))) == [0, 5, 9, 14, 18, 23, 27, 32]
 
 
 def test_each_stored_result_has_a_run_and_a_row_in_the_readme():
