@@ -9,21 +9,20 @@ from torch.nn import functional as F
 
 from helpers.models import CharRNN
 
-from .answers import NotRight, as_array, call, choice, compare, number, parts, whole
-from .cells import rnn_states
+from .answers import NotRight, as_array, call, choice, number, parts, whole
 from .inputs import normal, random_sizes
 from .judging import register
 
 
 @register("rnn-parameters", wants="value")
 def rnn_parameters(answer):
-    """V = 61, E = 32, H = 256, with PyTorch's two biases."""
-    V, E, H = 61, 32, 256
+    """V = 63, E = 32, H = 256, with two biases in the cell."""
+    V, E, H = 63, 32, 256
     embedding, layer, output = V * E, H * (E + H + 2), V * (H + 1)
     right = embedding + layer + output
     slips = {
-        "the layer has two biases": right - H,
-        "do the biases of the layer count?": right - 2 * H,
+        "the cell has two biases": right - H,
+        "do the biases of the cell count?": right - 2 * H,
         "does the bias of the output layer count?": right - V,
         "does the embedding count?": right - embedding,
         "that is the number for a state of 128": V * E + 128 * (E + 130) + V * 129,
@@ -40,60 +39,7 @@ def first_loss_scaled(answer):
         "the same": "multiplying changes how uneven the guess is",
     }
     choice(answer[0], "higher", ("lower", "the same", "higher"), why, "with logits times ten")
-    number(answer[1], math.log(61), {"that is a perplexity": 61}, name="the loss with zeros")
-
-
-@register("rnn-cell")
-def rnn_cell(answer):
-    """rnn_cell(x (B, E), h (B, H), W_xh (H, E), W_hh (H, H), b_h (H,)) -> new state (B, H)."""
-    for _ in range(3):
-        B, E, H = random_sizes(3)
-        x, h, W_xh, W_hh, b_h = normal(B, E), normal(B, H), normal(H, E), normal(H, H), normal(H)
-        W_xh, W_hh = W_xh / 2, W_hh / 2
-        from_x, from_h = x @ W_xh.T, h @ W_hh.T
-        slips = {
-            "is tanh missing?": from_x + from_h + b_h,
-            "does the old state take part?": np.tanh(from_x + b_h),
-            "does the bias take part?": np.tanh(from_x + from_h),
-            "is the recurrent matrix turned the right way?": np.tanh(from_x + h @ W_hh + b_h),
-            "the old state has to go through its matrix": np.tanh(from_x + h + b_h),
-        }
-        got = call(answer, x, h, W_xh, W_hh, b_h)
-        compare(got, np.tanh(from_x + from_h + b_h), "the new state", slips)
-
-
-@register("rnn-layer")
-def rnn_layer(answer):
-    """rnn_layer(x (B, T, E), h_0 (B, H), the same weights) -> states (B, T, H), last (B, H)."""
-    for _ in range(3):
-        B, T, E, H = random_sizes(4, low=3)
-        x, h_0 = normal(B, T, E), normal(B, H)
-        weights = normal(H, E, scale=0.5), normal(H, H, scale=0.4), normal(H)
-        states = rnn_states(x, h_0, *weights)
-        from_zero = rnn_states(x, 0 * h_0, *weights)
-        backwards = rnn_states(x[:, ::-1], h_0, *weights)
-        late = np.concatenate([h_0[:, None], states[:, :-1]], axis=1)
-        slips = {
-            "does it begin with the state that is given?": (from_zero, from_zero[:, -1]),
-            "is the text read from its first character on?": (backwards, backwards[:, -1]),
-            "off by one: these are the states before each character": (late, late[:, -1]),
-            "that is the state after the first character": (None, states[:, 0]),
-            "that is the first state": (None, h_0),
-        }
-        got = call(answer, x, h_0, *weights)
-        compare(got, (states, states[:, -1]), ("the states", "the last state"), slips)
-
-
-@register("two-biases", wants="value")
-def two_biases(answer):
-    """How far the sum of two biases moves, plainly and under Adam; one with twice the gradient."""
-    answer = parts(answer, 3, "three numbers")
-    one = {"so far moves each of the two; their sum is asked for": 1}
-    number(answer[0], 2, one, name="plain descent")
-    shrunk = {"what do the divisors make of the first step?": 0.2}
-    number(answer[1], 2, one | shrunk, name="Adam, two biases")
-    doubled = {"Adam divides by the size of the gradient, doubled or not": 2}
-    number(answer[2], 1, doubled, name="Adam, one bias with twice the gradient")
+    number(answer[1], math.log(63), {"that is a perplexity": 63}, name="the loss with zeros")
 
 
 @register("stuck-loss")
@@ -175,3 +121,13 @@ def unit_for_label(answer):
         }
         got = whole(call(answer, states, label), "the unit")
         number(got, right, slips, name="the unit")
+
+
+@register("own-text", wants="value")
+def own_text(answer):
+    """The loss of the network's own text beside that of a play, by the network and by an n-gram."""
+    by_the_rnn, by_the_ngram = parts(answer, 2, "two words")
+    why = {"higher": "from which probabilities was the text drawn?"}
+    choice(by_the_rnn, "lower", ("lower", "higher"), why, "the network's loss on its own text")
+    why = {"lower": "which of the two texts has the words that it has counted?"}
+    choice(by_the_ngram, "higher", ("lower", "higher"), why, "the n-gram model's loss on it")
