@@ -9,7 +9,7 @@ from torch.nn import functional as F
 
 from helpers.models import CharRNN
 
-from .answers import NotRight, as_array, call, choice, number, parts, whole
+from .answers import NotRight, as_array, call, choice, compare, number, parts, whole
 from .inputs import normal, random_sizes
 from .judging import register
 
@@ -40,6 +40,25 @@ def first_loss_scaled(answer):
     }
     choice(answer[0], "higher", ("lower", "the same", "higher"), why, "with logits times ten")
     number(answer[1], math.log(63), {"that is a perplexity": 63}, name="the loss with zeros")
+
+
+@register("rnn-cell")
+def rnn_cell(answer):
+    """rnn_cell(x (B, E), h (B, H), W_x (H, E), W_h (H, H), b (H,)) -> new state (B, H)."""
+    for _ in range(3):
+        B, E, H = random_sizes(3)
+        x, h, W_x, W_h, b = normal(B, E), normal(B, H), normal(H, E), normal(H, H), normal(H)
+        W_x, W_h = W_x / 2, W_h / 2
+        from_x, from_h = x @ W_x.T, h @ W_h.T
+        slips = {
+            "is tanh missing?": from_x + from_h + b,
+            "does the old state take part?": np.tanh(from_x + b),
+            "does the bias take part?": np.tanh(from_x + from_h),
+            "is the recurrent matrix turned the right way?": np.tanh(from_x + h @ W_h + b),
+            "the old state has to go through its matrix": np.tanh(from_x + h + b),
+        }
+        got = call(answer, x, h, W_x, W_h, b)
+        compare(got, np.tanh(from_x + from_h + b), "the new state", slips)
 
 
 @register("stuck-loss")
@@ -121,13 +140,3 @@ def unit_for_label(answer):
         }
         got = whole(call(answer, states, label), "the unit")
         number(got, right, slips, name="the unit")
-
-
-@register("own-text", wants="value")
-def own_text(answer):
-    """The loss of the network's own text beside that of a play, by the network and by an n-gram."""
-    by_the_rnn, by_the_ngram = parts(answer, 2, "two words")
-    why = {"higher": "from which probabilities was the text drawn?"}
-    choice(by_the_rnn, "lower", ("lower", "higher"), why, "the network's loss on its own text")
-    why = {"lower": "which of the two texts has the words that it has counted?"}
-    choice(by_the_ngram, "higher", ("lower", "higher"), why, "the n-gram model's loss on it")

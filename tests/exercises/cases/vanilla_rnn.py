@@ -9,6 +9,11 @@ from torch.nn import functional as F
 from tests.exercises.cases import Case
 
 
+def cell_as_one_product(x, h, W_x, W_h, b):
+    both = torch.cat([x, h], dim=1)
+    return torch.addmm(b, both, torch.cat([W_x, W_h], dim=1).T).tanh()
+
+
 def training(loss_of, step=True, sign=1, keep=lambda loss: loss.item(), lr=3e-3, zero=True):
     """A training loop with something changed."""
 
@@ -70,6 +75,23 @@ CASES = [
         given={"V": 63},
     ),
     Case(
+        "rnn-cell",
+        other=cell_as_one_product,
+        wrong={
+            "no tanh": (lambda x, h, W, U, b: x @ W.T + h @ U.T + b, "tanh"),
+            "no memory": (lambda x, h, W, U, b: torch.tanh(x @ W.T + b), "old state"),
+            "matrix not transposed": (
+                lambda x, h, W, U, b: torch.tanh(x @ W.T + h @ U + b),
+                "turned",
+            ),
+            "columns for rows": (
+                lambda x, h, W, U, b: torch.tanh(W @ x.T + U @ h.T + b[:, None]),
+                "transposed",
+            ),
+            "an exception": (lambda x, h, W, U, b: torch.tanh(torch.matmul(W, x)), "RuntimeError"),
+        },
+    ),
+    Case(
         "stuck-loss",
         other=training(right_loss, keep=lambda loss: loss),
         wrong={
@@ -93,16 +115,6 @@ CASES = [
             "variance": (best(lambda s, x: abs((x - x.mean()) @ s) / s.var(0)), "once"),
             "no return": (lambda states, label: None, "it returns None: is a `return` missing?"),
             "all of them": (lambda s, x: correlations(np.asarray(s), np.asarray(x)), "one number"),
-        },
-    ),
-    Case(
-        "own-text",
-        other=["Lower", " higher "],
-        wrong={
-            "unlikely to itself": (("higher", "higher"), "drawn"),
-            "likely to all": (("lower", "lower"), "counted"),
-            "numbers": ((1.7, 2.4), "one of"),
-            "one word": ("lower", "two words"),
         },
     ),
 ]
