@@ -116,7 +116,7 @@ class SamplingSettings:
     top_p : keep the fewest characters, most probable first, that together reach top_p of
         what top_k left (nucleus sampling: Holtzman et al. 2020)
     min_p : keep what is at least min_p times as probable as the most probable character
-        (Nguyen et al. 2024)
+        (Nguyen et al. 2025)
 
     They act in that order; None switches one off. Of equally probable characters top_k and
     top_p keep those earlier in the vocabulary, even where their logits differ (by too little

@@ -8,27 +8,9 @@ import torch
 from helpers.models import CharRNN, evaluating, predict
 from helpers.sampling import next_distribution, pick
 
-from .answers import NotRight, as_array, call, choice, compare, number, parts, single
+from .answers import NotRight, as_array, call, choice, compare, parts, single
 from .inputs import normal, random_sizes
 from .judging import register
-
-
-@register("sampling-settings", wants="value")
-def sampling_settings(answer):
-    """Which of four settings are greedy; the entropy of a very hot softmax over five."""
-    answer = parts(answer, 2, "four words and a number")
-    words, entropy = answer
-    words = parts(words, 4, "four words, one for each setting")
-    right = ("greedy", "greedy", "greedy", "draws")
-    why = {"greedy": "can more than one character be left?", "draws": "how many are left?"}
-    for name, word, expected in zip("abcd", words, right, strict=True):
-        choice(word, expected, ("greedy", "draws"), why, f"({name})")
-    slips = {
-        "that is the number of characters left, not the entropy": 5,
-        "with top-k, not all characters take part": np.log(61),
-        "that is the limit at temperature 0": 0,
-    }
-    number(entropy, np.log(5), slips, name="the entropy")
 
 
 def at_temperature(logits, temperature):

@@ -75,17 +75,6 @@ def stay_by_running(p):
 
 CASES = [
     Case(
-        "sampling-settings",
-        other=(["Greedy", "greedy ", "greedy", "draws"], torch.tensor(5.0).log()),
-        wrong={
-            "heat loosens top-k": ((("draws", "greedy", "greedy", "draws"), math.log(5)), "(a)"),
-            "min-p keeps all": ((("greedy", "greedy", "draws", "draws"), math.log(5)), "(c)"),
-            "a half is greedy": ((("greedy",) * 4, math.log(5)), "(d)"),
-            "five": ((("greedy", "greedy", "greedy", "draws"), 5), "not the entropy"),
-            "all of them": ((("greedy", "greedy", "greedy", "draws"), math.log(61)), "take part"),
-        },
-    ),
-    Case(
         "entropy-slope",
         other=slope_by_difference,
         wrong={
