@@ -67,25 +67,6 @@ def counting_slip(broken, count, t, c, old, f, g):
     )
 
 
-@register("slopes-back")
-def slopes_back(answer):
-    """slopes(f (T,), w, h (T,)) -> dc_T/dc_0 of the tank and dh_T/dh_0 of the tanh unit."""
-    for _ in range(3):
-        (T,) = random_sizes(1, low=3)
-        f, h, w = sigmoid(normal(T)), np.tanh(normal(T)), 1.5
-        right = np.prod(f), np.prod(w * (1 - h**2))
-        slips = {
-            "the derivatives are multiplied, not added": (f.sum(), (w * (1 - h**2)).sum()),
-            "that is the last step's derivative alone": (f[-1], w * (1 - h[-1] ** 2)),
-            "the weight acts at every step": (None, w * np.prod(1 - h**2)),
-            "does the weight take part?": (None, np.prod(1 - h**2)),
-            "does the derivative of tanh take part?": (None, w**T),
-            "the derivative of tanh is 1 - tanh squared": (None, np.prod(w * (1 - h))),
-        }
-        names = ("dc_T/dc_0", "dh_T/dh_0")
-        compare(call(answer, f, w, h), right, names, slips)
-
-
 @register("lstm-step")
 def one_step(answer):
     """lstm_step(x, h, c, W_x (4H, E), W_h (4H, H), b (4H,), order) -> new h and c (B, H)."""
@@ -138,36 +119,11 @@ def parameters(answer):
 def equal_widths(answer):
     """(largest H of two layers within one layer of 128, largest H within the RNN of 128)."""
     names = "the width of two layers", "the width that equals the RNN"
-    limits = 92_765, 30_557  # one layer of 128; the RNN of 128
+    limits = 93_087, 30_879  # one layer of 128; the RNN of 128
     widths = parts(answer, 2, "two widths")
     for got, name, layers, limit in zip(widths, names, (2, 1), limits, strict=True):
         H = whole(got, name)
-        if lstm_parameters(61, 32, H, layers) > limit:
+        if lstm_parameters(63, 32, H, layers) > limit:
             raise NotRight(f"{name} is too large: that network has more parameters")
-        if lstm_parameters(61, 32, H + 1, layers) <= limit:
+        if lstm_parameters(63, 32, H + 1, layers) <= limit:
             raise NotRight(f"{name} is too small: there is room for one more")
-
-
-@register("restlessness")
-def restlessness(answer):
-    """restlessness(c (T, H)) -> mean size of a step over standard deviation (H,)."""
-    for _ in range(3):
-        T, H = random_sizes(2, low=4, high=12)
-        c = normal(T, H) * np.linspace(1, 4, H) + normal(H)
-        steps, spread = np.abs(np.diff(c, axis=0)), c.std(axis=0)
-        slips = {
-            "is it divided by the standard deviation?": steps.mean(axis=0),
-            "a step counts by its size, whatever its sign": np.diff(c, axis=0).mean(axis=0)
-            / spread,
-            "the deviation is that of the values, not of the steps": steps.mean(axis=0)
-            / np.diff(c, axis=0).std(axis=0),
-            "the standard deviation is one for each unit": steps.mean(axis=0) / c.std(),
-            "the mean of the steps is asked for, not their sum": steps.sum(axis=0) / spread,
-        }
-        got = as_array(call(answer, c), "the result")
-        # Divided by T or by T - 1: both are called the standard deviation.
-        scale = math.sqrt(T / (T - 1))
-        right = steps.mean(axis=0) / spread
-        if got.shape == right.shape and np.allclose(got * scale, right, rtol=3e-4):
-            continue
-        compare(got, right, "the restlessness", slips)
