@@ -21,15 +21,15 @@ from helpers.training import Training, character_losses, warm_up_and_decay
 from tools.runs.best import Dropped
 from tools.runs.common import long_run, rounded
 
-DROPOUT, EVALUATIONS, SEEDS, TRIAL_SEED = 0.1, 10, (1, 2, 3), 42
+DROPOUT, EVALUATIONS, SEEDS = 0.1, 10, (1, 2, 3)
 REPEATED = 5  # losses; the networks are large
 
 # Characters -> multiplications of one training run, forward and backward; trials of width and
-# rate before the runs that count.
-SIZES = {100_000: (2e11, 4), 300_000: (5e11, 4), 1_000_000: (2.2e12, 3), 3_795_598: (7e12, 2)}
+# rate, all with the first seed.
+SIZES = {100_000: (6e11, 3), 300_000: (1.2e12, 3), 1_000_000: (2.5e12, 2), 3_795_598: (7e12, 2)}
 
 # Where the search begins with the smallest text. A trial is one step from the best so far.
-START = {"rnn": (128, 2e-3), "lstm": (128, 4e-3), "gru": (128, 4e-3), "transformer": (96, 2e-3)}
+START = {"rnn": (128, 3e-3), "lstm": (128, 6e-3), "gru": (128, 6e-3), "transformer": (96, 3e-3)}
 WIDTHS = (48, 64, 96, 128, 192, 256, 384, 512, 768, 1024)
 STREAM = {"windows": "stream", "seq_len": 64, "batch_size": 32}
 RECIPES = dict.fromkeys(("rnn", "lstm", "gru"), STREAM)
@@ -102,40 +102,26 @@ def train(cell, width, lr, size, seed):
     return model, found, training.history.step_loss[:REPEATED]
 
 
-def candidates(cell, width, lr, trials):
-    """Trials of width and rate: the start, wider, then the better of them at another rate, and
-    one further step in whichever direction was better. Yields; is sent each validation loss."""
-    tried = {}
-    place = WIDTHS.index(width)
-    tried[width, lr] = yield width, lr
-    wider = WIDTHS[place + 1]
-    tried[wider, lr] = yield wider, lr
-    best = min(tried, key=tried.get)
-    if trials > 2:
-        tried[best[0], lr / 2] = yield best[0], lr / 2
-    if trials > 3:
-        wide, rate = min(tried, key=tried.get)
-        step = WIDTHS[WIDTHS.index(wide) + (1 if best[0] == wider else -1)]
-        tried[step, rate] = yield step, rate
-
-
 @functools.cache
 def chosen(cell, size):
-    """Width and rate for a size of text, begun from those for the size below it; and the trials."""
+    """Width and rate for a size of text, and the trials: the choice for the size below, the next
+    wider, and the better of these at half the rate. A trial is the first of the three seeds."""
     sizes = list(SIZES)
     place = sizes.index(size)
     width, lr = chosen(cell, sizes[place - 1])[0] if place else START[cell]
-    trials, walk = [], candidates(cell, width, lr, SIZES[size][1])
-    wanted = next(walk)
-    while wanted:
-        _, found, _ = train(cell, *wanted, size, TRIAL_SEED)
-        trials.append(found)
-        try:
-            wanted = walk.send(found["validation"])
-        except StopIteration:
-            break
-    best = min(trials, key=lambda trial: trial["validation"])
-    return (best["width"], best["lr"]), trials
+    trials = {}
+
+    def attempt(width, lr):
+        trials[width, lr] = train(cell, width, lr, size, SEEDS[0])
+
+    def best():
+        return min(trials, key=lambda wanted: trials[wanted][1]["validation"])
+
+    attempt(width, lr)
+    attempt(WIDTHS[WIDTHS.index(width) + 1], lr)
+    if SIZES[size][1] > 2:
+        attempt(best()[0], lr / 2)
+    return best(), trials
 
 
 def sizes_and_seeds(cell, sizes):
@@ -149,21 +135,31 @@ COMMON = {
 }
 
 
-@long_run("amount-lstm", plan=sizes_and_seeds("lstm", SIZES), **COMMON)
-@long_run("amount-transformer", plan=sizes_and_seeds("transformer", SIZES), **COMMON)
-@long_run("amount-rnn", plan=sizes_and_seeds("rnn", list(SIZES)[:3]), **COMMON)
+SMALLER, ALL = list(SIZES)[:-1], list(SIZES)[-1:]
+
+
+@long_run("amount-lstm", plan=sizes_and_seeds("lstm", SMALLER), **COMMON)
+@long_run("amount-transformer", plan=sizes_and_seeds("transformer", SMALLER), **COMMON)
+@long_run("amount-lstm-all", plan=sizes_and_seeds("lstm", ALL), **COMMON)
+@long_run("amount-transformer-all", plan=sizes_and_seeds("transformer", ALL), **COMMON)
+@long_run("amount-rnn", plan=sizes_and_seeds("rnn", SMALLER), **COMMON)
 def amount(configuration, corpus):
-    """One of three trainings with the width and the rate that were chosen, scored once."""
+    """One of three trainings with the width and the rate that were chosen, scored once.
+
+    Those on all of the text begin their search where the one on a million characters ended,
+    which is made again where it was not made in the same process.
+    """
     cell, size, seed = configuration.values()
-    (width, lr), trials = chosen(cell, size)
-    model, found, losses = train(cell, width, lr, size, seed)
+    wanted, trials = chosen(cell, size)
+    first = seed == SEEDS[0]
+    model, found, losses = trials[wanted] if first else train(cell, *wanted, size, seed)
     found |= {
         "parameters": count_parameters(model),
         "multiplications": protocol.multiplications(model),
         "first_losses": rounded(losses),
     }
-    if seed == SEEDS[0]:
-        found["trials"] = trials
+    if first:
+        found["trials"] = [tried for _, tried, _ in trials.values()]
     return found | scored(protocol.play_losses(model, protocol.test_plays(texts()[0])))
 
 
