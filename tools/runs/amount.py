@@ -153,7 +153,7 @@ def amount(configuration, corpus):
     wanted, trials = chosen(cell, size)
     first = seed == SEEDS[0]
     model, found, losses = trials[wanted] if first else train(cell, *wanted, size, seed)
-    found |= {
+    found = found | {
         "parameters": count_parameters(model),
         "multiplications": protocol.multiplications(model),
         "first_losses": rounded(losses),
