@@ -14,7 +14,7 @@ def crossing_point(answer):
         n = np.sort(rng.uniform(1e4, 1e6, 2)) * (1, 3)
         before, after = rng.uniform(0.02, 0.3, 2)
         a = np.array([2.0, 1.7]) - rng.uniform(0, 0.1)
-        b = a + (before, -after)
+        b = a + np.array([before, -after])
         share = before / (before + after)
         right = n[0] * (n[1] / n[0]) ** share
         slips = {
@@ -34,7 +34,9 @@ def mixture_of_losses(answer):
         p, q = np.exp(-first), np.exp(-second)
         each = -np.log(weight * p + (1 - weight) * q)
         slips = {
-            "probabilities are averaged, not losses": (weight * first + (1 - weight) * second).mean(),
+            "probabilities are averaged, not losses": (
+                weight * first + (1 - weight) * second
+            ).mean(),
             "the weight belongs to the first model": -np.log((1 - weight) * p + weight * q).mean(),
             "the mean over characters, not the sum": each.sum(),
             "the logarithm comes before the mean": -np.log(np.exp(-each).mean()),

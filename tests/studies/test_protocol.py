@@ -94,13 +94,13 @@ def test_multiplications_are_those_of_the_matrices():
 
 def test_no_training_window_and_no_choice_touches_a_test_play(corpus, monkeypatch):
     """The runs train on a prefix of the training plays, and choose where test plays are locked."""
-    monkeypatch.setattr(amount, "SIZES", {100_000: (2e9, 3)})
+    monkeypatch.setattr(amount, "SIZES", {100_000: ("100k", 2e9, 0.1, 3)})
     monkeypatch.setattr(protocol, "test_plays", None)
-    monkeypatch.setitem(amount.START, "rnn", (48, 3e-3))
+    monkeypatch.setitem(amount.START, "lstm", (48, 3e-3))
     amount.chosen.cache_clear()
-    (width, lr), trials = amount.chosen("rnn", 100_000)
+    (width, lr), trials = amount.chosen("lstm", 100_000)
     amount.chosen.cache_clear()
     assert (width, lr) in trials
     assert [wanted[0] for wanted in trials][:2] == [48, 64]
-    _, training = amount.begin("rnn", 48, 3e-3, 100_000, 1)
+    _, training = amount.begin("lstm", 48, 3e-3, 100_000, 1)
     assert corpus.vocab.decode(training.ids.numpy()) == load_corpus("coriolanus").text[:100_000]

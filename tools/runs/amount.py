@@ -1,8 +1,9 @@
 """How much text each architecture needs, under the protocol of the experiments on the plays.
 
 Question: from which amount of text on does a network beat the best n-gram model, on plays that
-neither has seen? Held equal: at each size, the multiplications of one training run and the number
-of trials in which width and rate are chosen; one dropout. Could have said no: n-gram models have
+neither has seen? Held equal: at each size, the multiplications of one training run, the number of
+trials in which width and rate are chosen, and dropout (none from a million characters on, which
+are read a few times only). Could have said no: n-gram models have
 their order and smoothing chosen on the same validation plays. Trained on the first characters of
 the training plays.
 """
@@ -16,24 +17,31 @@ import torch
 from helpers.corpus import load_corpus
 from helpers.models import CharTransformer, count_parameters
 from helpers.ngram import NGram
+from helpers.results import stored_run
 from helpers.studies import protocol
 from helpers.training import Training, character_losses, warm_up_and_decay
 from tools.runs.best import Dropped
 from tools.runs.common import long_run, rounded
 
-DROPOUT, EVALUATIONS, SEEDS = 0.1, 10, (1, 2, 3)
+EVALUATIONS, SEEDS = 10, (1, 2, 3)
 REPEATED = 5  # losses; the networks are large
 
-# Characters -> multiplications of one training run, forward and backward; trials of width and
-# rate, all with the first seed.
-SIZES = {100_000: (6e11, 3), 300_000: (1.2e12, 3), 1_000_000: (2.5e12, 2), 3_795_598: (7e12, 2)}
+# Characters -> what the runs are called, multiplications of one training run (forward and
+# backward), dropout, and trials of width and rate, all with the first seed.
+SIZES = {
+    100_000: ("100k", 6e11, 0.1, 3),
+    300_000: ("300k", 1.2e12, 0.1, 3),
+    1_000_000: ("1m", 5e12, 0.0, 3),
+    3_795_598: ("all", 7e12, 0.0, 2),
+}
 
 # Where the search begins with the smallest text. A trial is one step from the best so far.
-START = {"rnn": (128, 3e-3), "lstm": (128, 6e-3), "gru": (128, 6e-3), "transformer": (96, 3e-3)}
+START = {"lstm": (128, 6e-3), "transformer": (96, 3e-3)}
 WIDTHS = (48, 64, 96, 128, 192, 256, 384, 512, 768, 1024)
-STREAM = {"windows": "stream", "seq_len": 64, "batch_size": 32}
-RECIPES = dict.fromkeys(("rnn", "lstm", "gru"), STREAM)
-RECIPES["transformer"] = {"windows": "random", "seq_len": 128, "batch_size": 16}
+RECIPES = {
+    "lstm": {"windows": "stream", "seq_len": 64, "batch_size": 32},
+    "transformer": {"windows": "random", "seq_len": 128, "batch_size": 16},
+}
 HEADS, LAYERS, CONTEXT = 4, 3, 64
 
 
@@ -49,17 +57,18 @@ def begin(cell, width, lr, size, seed):
     corpus, train_ids, _ = texts()
     torch.manual_seed(seed)
     V = len(corpus.vocab)
+    _, multiplications, dropout, _ = SIZES[size]
     if cell == "transformer":
-        model = CharTransformer(V, width, HEADS, LAYERS, CONTEXT, DROPOUT)
+        model = CharTransformer(V, width, HEADS, LAYERS, CONTEXT, dropout)
     else:
-        model = Dropped(V, 64, width, cell, before=DROPOUT, after=DROPOUT)
+        model = Dropped(V, 64, width, cell, before=dropout, after=dropout)
     recipe = RECIPES[cell]
     per_update = 3 * protocol.multiplications(model) * recipe["seq_len"] * recipe["batch_size"]
     adam = torch.optim.AdamW(
         model.parameters(), lr=lr, betas=(0.9, 0.99), weight_decay=0.01, fused=True
     )
     training = Training(
-        model, train_ids[:size], steps=round(SIZES[size][0] / per_update), clip=1.0, seed=seed,
+        model, train_ids[:size], steps=round(multiplications / per_update), clip=1.0, seed=seed,
         device="cpu", optimizer=adam, schedule=warm_up_and_decay, **recipe,
     )  # fmt: skip
     return model, training
@@ -106,9 +115,10 @@ def train(cell, width, lr, size, seed):
 def chosen(cell, size):
     """Width and rate for a size of text, and the trials: the choice for the size below, the next
     wider, and the better of these at half the rate. A trial is the first of the three seeds."""
-    sizes = list(SIZES)
-    place = sizes.index(size)
-    width, lr = chosen(cell, sizes[place - 1])[0] if place else START[cell]
+    width, lr = START[cell]
+    if smaller := [other for other in SIZES if other < size]:
+        before = stored_run(run_name(cell, smaller[-1]))["runs"][0]
+        width, lr = before["width"], before["lr"]
     trials = {}
 
     def attempt(width, lr):
@@ -119,36 +129,17 @@ def chosen(cell, size):
 
     attempt(width, lr)
     attempt(WIDTHS[WIDTHS.index(width) + 1], lr)
-    if SIZES[size][1] > 2:
+    if SIZES[size][3] > 2:
         attempt(best()[0], lr / 2)
     return best(), trials
 
 
-def sizes_and_seeds(cell, sizes):
-    return [{"cell": cell, "size": size, "seed": seed} for size in sizes for seed in SEEDS]
+def run_name(cell, size):
+    return f"amount-{cell}-{SIZES[size][0]}"
 
 
-COMMON = {
-    "corpus": "shakespeare",
-    "repeat": first_losses,
-    "settings": {"dropout": DROPOUT, "evaluations": EVALUATIONS, "recipes": RECIPES},
-}
-
-
-SMALLER, ALL = list(SIZES)[:-1], list(SIZES)[-1:]
-
-
-@long_run("amount-lstm", plan=sizes_and_seeds("lstm", SMALLER), **COMMON)
-@long_run("amount-transformer", plan=sizes_and_seeds("transformer", SMALLER), **COMMON)
-@long_run("amount-lstm-all", plan=sizes_and_seeds("lstm", ALL), **COMMON)
-@long_run("amount-transformer-all", plan=sizes_and_seeds("transformer", ALL), **COMMON)
-@long_run("amount-rnn", plan=sizes_and_seeds("rnn", SMALLER), **COMMON)
 def amount(configuration, corpus):
-    """One of three trainings with the width and the rate that were chosen, scored once.
-
-    Those on all of the text begin their search where the one on a million characters ended,
-    which is made again where it was not made in the same process.
-    """
+    """One of three trainings with the width and the rate that were chosen, scored once."""
     cell, size, seed = configuration.values()
     wanted, trials = chosen(cell, size)
     first = seed == SEEDS[0]
@@ -161,6 +152,17 @@ def amount(configuration, corpus):
     if first:
         found["trials"] = [tried for _, tried, _ in trials.values()]
     return found | scored(protocol.play_losses(model, protocol.test_plays(texts()[0])))
+
+
+for cell in RECIPES:
+    for size, (_, _, dropout, _) in SIZES.items():  # in this order: see ``chosen``
+        long_run(
+            run_name(cell, size),
+            corpus="shakespeare",
+            repeat=first_losses,
+            plan=[{"cell": cell, "size": size, "seed": seed} for seed in SEEDS],
+            settings={"dropout": dropout, "evaluations": EVALUATIONS, "recipe": RECIPES[cell]},
+        )(amount)
 
 
 def scored(losses):
