@@ -17,24 +17,11 @@ RECIPE = {"seq_len": 64, "batch_size": 32, "windows": "stream", "clip": 1.0}
 ORDER, WEIGHTS = 7, np.linspace(0, 1, 21)  # of the n-gram model; of the network in the mixture
 
 
-class Dropped(CharRNN):
-    """A ``CharRNN`` with dropout before and after its recurrent layer."""
-
-    def __init__(self, *arguments, before=0.1, after=0.2, **sizes):
-        super().__init__(*arguments, **sizes)
-        self.before, self.after = torch.nn.Dropout(before), torch.nn.Dropout(after)
-
-    def forward(self, ids, state=None):
-        hidden, state = self.recurrent(self.before(self.embedding(ids)), state)
-        return self.output(self.after(hidden)), state
-
-
 def train_best(configuration, steps=None):
     """The network of one time budget, its rate warmed up and falling to zero."""
     corpus = load_corpus("shakespeare")
     torch.manual_seed(configuration["seed"])
-    kind = Dropped if configuration["dropped"] else CharRNN
-    model = kind(len(corpus.vocab), **configuration["sizes"])
+    model = CharRNN(len(corpus.vocab), **configuration["sizes"])
     whole = configuration["steps"]
     adam = torch.optim.Adam(
         model.parameters(), lr=configuration["lr"], betas=(0.9, 0.99), fused=True
@@ -61,17 +48,12 @@ BEST = {
     "settings": {"recipe": RECIPE, "order": ORDER},
 }
 TEN_MINUTES = {
-    "seed": 42, "steps": 2600, "lr": 4e-3, "dropped": False,
+    "seed": 42, "steps": 2600, "lr": 4e-3, 
     "sizes": {"embed_size": 64, "hidden_size": 512, "cell": "lstm"},
-}  # fmt: skip
-AN_HOUR = {
-    "seed": 42, "steps": 6600, "lr": 3e-3, "dropped": True,
-    "sizes": {"embed_size": 64, "hidden_size": 768, "cell": "lstm"},
 }  # fmt: skip
 
 
 @long_run("best-in-ten-minutes", plan=[TEN_MINUTES], **BEST)
-@long_run("best-in-an-hour", plan=[AN_HOUR], **BEST)
 def best(configuration, corpus):
     """A network, an n-gram model and their mixture, whose weight the validation plays choose."""
     source = load_corpus(corpus)
