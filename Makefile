@@ -83,7 +83,7 @@ edit: $(READY) ## open the sources of the chapters in JupyterLab
 execute: $(READY) $(FRAMEWORKS) ## run every notebook from the top and store its outputs
 	$(BIN)/python -m tools.notebooks.execute
 
-results: $(READY) ## repeat the long runs in data/results (about four hours)
+results: $(READY) ## repeat the long runs in data/results (about five and a half hours)
 	$(BIN)/python -m tools.runs --all
 
 bench: $(READY) ## time the book's loops against plain ones, in turn (about five minutes)
