@@ -67,22 +67,39 @@ def test_the_interval_is_about_the_mean_of_all_seeds_and_blocks():
 def test_blocks_alone_give_the_interval_of_the_mean():
     means = some([0, 0, 0])
     _, low, high = protocol.interval(means)
-    parts = [play.std() ** 2 * len(play) for play in means[0]]  # of the sum, stratified
-    assert high - low == pytest.approx(2 * 1.96 * np.sqrt(sum(parts)) / 100, rel=0.1)
+    parts = [play.var(ddof=1) * len(play) for play in means[0]]  # of the sum, stratified
+    assert high - low == pytest.approx(2 * 1.984 * np.sqrt(sum(parts)) / 100, rel=1e-3)  # t of 98
 
 
 def test_seeds_that_differ_widen_the_interval():
-    """A bootstrap that treats the seeds as fixed gives an interval of blocks alone."""
+    """An interval that treats the seeds as fixed is that of blocks alone."""
     _, low, high = protocol.interval(some([0, 0, 0]))
     _, wide_low, wide_high = protocol.interval(some([-0.1, 0, 0.1]))
-    assert wide_high - wide_low > 2 * (high - low)
+    assert wide_high - wide_low > 5 * (high - low)
+
+
+@pytest.mark.parametrize(("df", "value"), [(1, 12.706), (2, 4.303), (7, 2.365), (98, 1.984)])
+def test_the_quantiles_are_those_of_the_tables(df, value):
+    assert protocol.t_quantile(df) == pytest.approx(value, abs=2e-3)
+
+
+def test_nineteen_of_twenty_intervals_have_the_truth_in_them():
+    """Three seeds and a text of eighty blocks, drawn four hundred times."""
+    rng = np.random.default_rng(0)
+    hits = 0
+    for _ in range(400):
+        seeds, text = rng.normal(0, 0.01, 3), rng.normal(0, 0.05, 80)
+        means = [[text[:30] + s, text[30:] + s] for s in seeds]
+        _, low, high = protocol.interval(means)
+        hits += low < 0 < high
+    assert 0.92 < hits / 400 <= 0.99
 
 
 def test_a_difference_on_the_same_text_has_none_of_the_texts_own_spread():
     ours, theirs = some([0, 0.001, 0.002]), some([0.05])
     estimate, low, high = protocol.interval(ours, theirs)
     assert estimate == pytest.approx(0.049)
-    assert 0.047 < low < high < 0.051
+    assert high - low == pytest.approx(2 * 4.303 * 0.001 / np.sqrt(3), rel=1e-3)  # t of 2
 
 
 def test_multiplications_are_those_of_the_matrices():
