@@ -11,19 +11,20 @@ from pypdf import PdfReader
 
 ROOT = Path(__file__).resolve().parents[2]
 # Chromium weaves the bookmark of a heading with two pieces of code.
-WOVEN = re.compile(r"^#+ .*`.+`.*`.+`", flags=re.M)
+WOVEN = re.compile(r"^#+ .*`.+`", flags=re.M)
 
 
 @pytest.fixture(scope="module")
 def printed(browser, site, tmp_path_factory):
     """The PDF of a few pages: the landing page, a chapter with exercises, one that is all
-    playground, and every chapter with a heading that has two pieces of code."""
+    playground, and every chapter with code in a heading."""
     woven = [
         f"chapters/{path.stem}"
         for path in ROOT.glob("chapters/*.ipynb")
         for cell in nbformat.read(path, as_version=4).cells
         if cell.cell_type == "markdown" and WOVEN.search(cell.source)
     ]
+    assert woven
     out = tmp_path_factory.mktemp("pdf") / "some.pdf"
     pages = ["intro", "chapters/gru", "chapters/train-here", *woven]
     command = [sys.executable, "-m", "tools.site.pdf", site, out, *pages]
@@ -69,7 +70,7 @@ def test_a_pdf_has_the_pages_in_order_with_bookmarks_and_equations(printed, text
 
 def test_bookmarks_are_the_headings_themselves(printed):
     titles = [entry.title for entry in bookmarks(printed.outline)]
-    assert any("view on a transposed tensor, and view instead" in title for title in titles)
+    assert any("Sampling without no_grad is two to three" in title for title in titles)
 
 
 def test_contents_name_the_page_of_each_chapter_and_pages_name_their_chapter(printed, texts):
@@ -85,7 +86,7 @@ def test_solutions_stand_at_the_end_and_each_exercise_says_where(printed, texts)
     first = page_of(printed, "Solutions") - 1
     assert not any("Solution to Exercise" in text for text in texts[:first])
     told = [int(n) for text in texts[:first] for n in re.findall(r"Solution: page (\d+)", text)]
-    assert len(told) > 10
+    assert len(told) > 6
     assert told == sorted(told)
     for number in told:
         assert "Solution to" in texts[number - 1]

@@ -124,7 +124,7 @@ def test_the_books_models_equal_torch_within_the_stated_error(engine, cell):
     ours = js_logits(engine, name, check["text"])
     error = np.abs(ours[check["places"]] - check["logits"]).max()
     assert 0 < error <= stated + 1e-5
-    assert stated < 0.01
+    assert stated < 0.02
     assert np.abs(ours - torch_logits(model, vocab, check["text"])).max() < 1e-5
     assert (
         np.abs(js_logits(engine, name, HELD_OUT) - torch_logits(model, vocab, HELD_OUT)).max()
