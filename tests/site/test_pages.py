@@ -442,7 +442,7 @@ def test_figures_can_be_read_in_both_modes(browser, site, mode):
     near = lambda colour, by=24: (abs(seen - rgb(colour)).max(axis=1) < by).sum()  # noqa: E731
     assert near(colours["ground"]) > 0.8 * len(seen)
     for name in ("lstm", "transformer", "ngram"):
-        assert near(colours[name]) > 100, name
+        assert near(colours[name]) > 50, name
     assert near("#000000" if mode == "light" else "#FFFFFF", by=80) > 500  # axes and labels
 
 
