@@ -20,7 +20,7 @@ from helpers.ngram import NGram
 from helpers.results import stored_run
 from helpers.studies import protocol
 from helpers.training import Training, character_losses, warm_up_and_decay
-from tools.runs.common import long_run, rounded
+from tools.runs.common import long_run, rounded, stored_blocks
 
 EVALUATIONS, SEEDS = 10, (1, 2, 3)
 REPEATED = 5  # losses; the networks are large
@@ -183,8 +183,7 @@ for cell, sizes in {"lstm": list(SIZES), "transformer": list(SIZES)[:1]}.items()
 
 def scored(losses):
     """What is stored of a model's losses on the test plays."""
-    means = [rounded(play, 4) for play in protocol.block_means(losses)]
-    return {"test": round(protocol.mean_loss(losses), 6), "test_blocks": means}
+    return {"test": round(protocol.mean_loss(losses), 6), "test_blocks": stored_blocks(losses)}
 
 
 def count(order, smoothing, size):

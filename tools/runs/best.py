@@ -10,10 +10,9 @@ from helpers.models import CharRNN, count_parameters
 from helpers.ngram import NGram
 from helpers.sampling import generate
 from helpers.studies import protocol
-from helpers.training import character_losses, fit, warm_up_and_decay
-from tools.runs.common import FIRST, first_losses, long_run, rounded
+from helpers.training import character_losses
+from tools.runs.common import FIRST, STREAM, first_losses, long_run, stored_blocks, train_stream
 
-RECIPE = {"seq_len": 64, "batch_size": 32, "windows": "stream", "clip": 1.0}
 ORDER, WEIGHTS = 7, np.linspace(0, 1, 21)  # of the n-gram model; of the network in the mixture
 
 
@@ -22,14 +21,9 @@ def train_best(configuration, steps=None):
     corpus = load_corpus("shakespeare")
     torch.manual_seed(configuration["seed"])
     model = CharRNN(len(corpus.vocab), **configuration["sizes"])
-    whole = configuration["steps"]
-    adam = torch.optim.Adam(
-        model.parameters(), lr=configuration["lr"], betas=(0.9, 0.99), fused=True
-    )
-    history = fit(
-        model, corpus.split_by_plays()[0], steps=steps or whole, seed=configuration["seed"],
-        optimizer=adam, device="cpu", progress=False,
-        schedule=lambda share: warm_up_and_decay(share * (steps or whole) / whole), **RECIPE,
+    history = train_stream(
+        model, corpus.split_by_plays()[0], configuration["lr"], configuration["steps"], steps,
+        configuration["seed"],
     )  # fmt: skip
     return model, history
 
@@ -42,18 +36,17 @@ def mixed(network, counted, weight):
     ]
 
 
-BEST = {
-    "corpus": "shakespeare",
-    "repeat": lambda configuration, corpus: train_best(configuration, FIRST)[1].step_loss,
-    "settings": {"recipe": RECIPE, "order": ORDER},
-}
 TEN_MINUTES = {
-    "seed": 42, "steps": 2600, "lr": 4e-3, 
+    "seed": 42, "steps": 2600, "lr": 4e-3,
     "sizes": {"embed_size": 64, "hidden_size": 512, "cell": "lstm"},
 }  # fmt: skip
 
 
-@long_run("best-in-ten-minutes", plan=[TEN_MINUTES], **BEST)
+@long_run(
+    "best-in-ten-minutes", corpus="shakespeare", plan=[TEN_MINUTES],
+    repeat=lambda configuration, corpus: train_best(configuration, FIRST)[1].step_loss,
+    settings={"recipe": STREAM, "order": ORDER},
+)  # fmt: skip
 def best(configuration, corpus):
     """A network, an n-gram model and their mixture, whose weight the validation plays choose."""
     source = load_corpus(corpus)
@@ -84,7 +77,6 @@ def best(configuration, corpus):
     }
     for name, both in scores.items():
         found[name] = {key: round(protocol.mean_loss(value), 6) for key, value in both.items()}
-    means = {key: protocol.block_means(value) for key, value in scores["test"].items()}
-    found["test_blocks"] = {key: [rounded(p, 4) for p in plays] for key, plays in means.items()}
+    found["test_blocks"] = {key: stored_blocks(value) for key, value in scores["test"].items()}
     found["text"] = generate(model, source.vocab, "\n", 800, temperature=0.8, seed=42)
     return found | first_losses(history.step_loss)

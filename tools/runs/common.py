@@ -13,7 +13,8 @@ from helpers.corpus import load_corpus
 from helpers.models import CharRNN, CharTransformer
 from helpers.results import stored_run
 from helpers.sampling import generate
-from helpers.training import character_losses, evaluate, fit
+from helpers.studies import protocol
+from helpers.training import character_losses, evaluate, fit, warm_up_and_decay
 from tools.records import corpus_sha256, record, write_record
 
 FIRST = 20  # losses of each model that a test repeats
@@ -207,6 +208,20 @@ def repeat_reference(configuration, corpus):
     return train_reference(configuration, corpus, steps=FIRST, val=False)[1].step_loss
 
 
+# State carried, for runs whose learning rate is warmed up and falls to zero.
+STREAM = {"seq_len": 64, "batch_size": 32, "windows": "stream", "clip": 1.0}
+
+
+def train_stream(model, ids, lr, whole, steps=None, seed=0):
+    """All of ``whole`` updates as STREAM says, or the first ``steps`` of them -> history."""
+    steps = whole if steps is None else steps
+    adam = torch.optim.Adam(model.parameters(), lr=lr, betas=(0.9, 0.99), fused=True)
+    return fit(
+        model, ids, steps=steps, seed=seed, device="cpu", optimizer=adam, progress=False,
+        schedule=lambda share: warm_up_and_decay(share * steps / whole), **STREAM,
+    )  # fmt: skip
+
+
 class Patience(Exception):
     """Raised by ``Validation`` within ``fit``: the loss has not improved for long enough."""
 
@@ -271,6 +286,11 @@ def blocks(model, ids):
     losses = character_losses(model, ids)
     whole = losses[: len(losses) // BLOCK * BLOCK].reshape(-1, BLOCK)
     return {"blocks": rounded(whole.mean(axis=1), 4)}
+
+
+def stored_blocks(losses):
+    """Losses of plays -> the means of their blocks, as they are stored: a list for each play."""
+    return [rounded(play, 4) for play in protocol.block_means(losses)]
 
 
 def judge(model, corpus, held_out):

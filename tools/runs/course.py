@@ -6,7 +6,14 @@ from helpers.corpus import load_corpus
 from helpers.models import count_parameters
 from helpers.studies import protocol
 from helpers.training import evaluate, fit
-from tools.runs.common import build, first_losses, long_run, open_forget_gate, rounded
+from tools.runs.common import (
+    build,
+    first_losses,
+    long_run,
+    open_forget_gate,
+    rounded,
+    stored_blocks,
+)
 
 PLAY, CURVE = "coriolanus", 20_000  # trained on; characters of the validation plays for curves
 SEEDS = (42, 1, 2, 3, 4)  # the lessons train the first one in their cells
@@ -51,8 +58,7 @@ def train(configuration, epochs):
         if epoch in epochs:
             losses = protocol.play_losses(model, tests)
             found[f"test_{epoch}"] = round(protocol.mean_loss(losses), 6)
-            means = protocol.block_means(losses)
-            found[f"test_blocks_{epoch}"] = [rounded(play, 4) for play in means]
+            found[f"test_blocks_{epoch}"] = stored_blocks(losses)
 
     started = time.process_time()
     history = fit(

@@ -10,10 +10,11 @@ import torch
 from helpers.corpus import load_corpus
 from helpers.models import CharRNN, count_parameters
 from helpers.ngram import NGram
-from helpers.training import evaluate, fit, warm_up_and_decay
+from helpers.training import evaluate, fit
 from tools.runs.common import (
     FIRST,
     REFERENCE,
+    STREAM,
     Validation,
     build,
     first_losses,
@@ -21,6 +22,7 @@ from tools.runs.common import (
     long_run,
     nine_tenths,
     parts,
+    train_stream,
 )
 
 TINY = "tinyshakespeare"
@@ -190,7 +192,6 @@ def tenths(configuration, corpus):
 
 # Three minutes on two cores. Size and rate were chosen on the last tenth of the training part.
 QUICK = {"embed_size": 64, "hidden_size": 320, "cell": "lstm"}
-QUICK_RECIPE = {"seq_len": 64, "batch_size": 32, "windows": "stream", "clip": 1.0}
 QUICK_STEPS = 2800
 
 
@@ -199,18 +200,14 @@ def train_quick(corpus, steps):
     source = load_corpus(corpus)
     torch.manual_seed(0)
     model = CharRNN(len(source.vocab), **QUICK)
-    adam = torch.optim.Adam(model.parameters(), lr=5e-3, betas=(0.9, 0.99), fused=True)
-    history = fit(
-        model, source.split()[0], steps=steps, seed=0, device="cpu", optimizer=adam,
-        schedule=lambda share: warm_up_and_decay(share * steps / QUICK_STEPS), **QUICK_RECIPE,
-    )  # fmt: skip
+    history = train_stream(model, source.split()[0], 5e-3, QUICK_STEPS, steps)
     return model, history
 
 
 @long_run(
     "quick-tinyshakespeare", corpus=TINY, plan=ONE, threads=2,
     repeat=lambda configuration, corpus: train_quick(corpus, FIRST)[1].step_loss,
-    settings={"model": QUICK, "recipe": QUICK_RECIPE},
+    settings={"model": QUICK, "recipe": STREAM},
 )  # fmt: skip
 def quick(configuration, corpus):
     """The loss that three minutes of training reach on two cores, held out and as one stream."""

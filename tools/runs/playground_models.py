@@ -19,14 +19,13 @@ from helpers.cli.export import export, read
 from helpers.corpus import load_corpus
 from helpers.models import CharRNN, count_parameters
 from helpers.studies import protocol
-from helpers.training import fit, warm_up_and_decay
 from tools.records import corpus_sha256
+from tools.runs.common import train_stream
 
 ROOT = Path(__file__).resolve().parents[2]
 
 CORPUS, SEED, PRECISION = "shakespeare", 42, "float16"
 STEPS, LR = 4000, {"rnn": 3e-3, "lstm": 6e-3, "gru": 6e-3}
-RECIPE = {"seq_len": 64, "batch_size": 32, "windows": "stream", "clip": 1.0}
 TARGET = ROOT / "extra/_static/playground/models"
 
 
@@ -40,12 +39,7 @@ def begin(cell):
 def train(cell, steps=STEPS):
     """The corpus, and the network after ``steps`` of its STEPS, with the history."""
     corpus, model = begin(cell)
-    adam = torch.optim.Adam(model.parameters(), lr=LR[cell], betas=(0.9, 0.99), fused=True)
-    history = fit(
-        model, corpus.split_by_plays()[0], steps=steps, seed=SEED, device="cpu", optimizer=adam,
-        progress=False,
-        schedule=lambda share: warm_up_and_decay(share * steps / STEPS), **RECIPE,
-    )  # fmt: skip
+    history = train_stream(model, corpus.split_by_plays()[0], LR[cell], STEPS, steps, SEED)
     return corpus, model, history
 
 
