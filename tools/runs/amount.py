@@ -47,13 +47,13 @@ HEADS, LAYERS, CONTEXT = 4, 3, 64
 class Dropped(CharRNN):
     """A ``CharRNN`` with dropout before and after its recurrent layer."""
 
-    def __init__(self, *arguments, before=0.1, after=0.2, **sizes):
-        super().__init__(*arguments, **sizes)
-        self.before, self.after = torch.nn.Dropout(before), torch.nn.Dropout(after)
+    def __init__(self, *sizes, around):
+        super().__init__(*sizes)
+        self.around = torch.nn.Dropout(around)
 
     def forward(self, ids, state=None):
-        hidden, state = self.recurrent(self.before(self.embedding(ids)), state)
-        return self.output(self.after(hidden)), state
+        hidden, state = self.recurrent(self.around(self.embedding(ids)), state)
+        return self.output(self.around(hidden)), state
 
 
 @functools.cache
@@ -72,7 +72,7 @@ def begin(cell, width, lr, size, seed):
     if cell == "transformer":
         model = CharTransformer(V, width, HEADS, LAYERS, CONTEXT, dropout)
     else:
-        model = Dropped(V, 64, width, cell, before=dropout, after=dropout)
+        model = Dropped(V, 64, width, cell, around=dropout)
     recipe = RECIPES[cell]
     per_update = 3 * protocol.multiplications(model) * recipe["seq_len"] * recipe["batch_size"]
     adam = torch.optim.AdamW(

@@ -1,5 +1,6 @@
 """The runs that several lessons of the course draw on: the reference recipe on *Coriolanus*."""
 
+import functools
 import time
 
 from helpers.corpus import load_corpus
@@ -19,9 +20,15 @@ PLAY, CURVE = "coriolanus", 20_000  # trained on; characters of the validation p
 SEEDS = (42, 1, 2, 3, 4)  # the lessons train the first one in their cells
 
 
+@functools.cache
+def all_plays():
+    """The corpus, which takes a second to read."""
+    return load_corpus("shakespeare")
+
+
 def play_and_curve():
     """Ids of the play that the lessons train on, and of those that their curves are scored on."""
-    corpus = load_corpus("shakespeare")
+    corpus = all_plays()
     train_ids, val_ids, _ = corpus.split_by_plays()
     start, end = corpus.plays[PLAY]
     return train_ids[start:end], val_ids[:CURVE]
@@ -29,9 +36,7 @@ def play_and_curve():
 
 def begin(configuration):
     """A model before its first update."""
-    model = build(
-        configuration["cell"], len(load_corpus("shakespeare").vocab), configuration["seed"]
-    )
+    model = build(configuration["cell"], len(all_plays().vocab), configuration["seed"])
     if bias := configuration.get("bias", 0):
         open_forget_gate(model, bias)
     return model
@@ -45,9 +50,8 @@ def repeat(configuration, corpus):
 
 def train(configuration, epochs):
     """Train one model; its test loss is scored after each of ``epochs``."""
-    corpus = load_corpus("shakespeare")
     train_ids, val_ids = play_and_curve()
-    tests = protocol.test_plays(corpus)
+    tests = protocol.test_plays(all_plays())
     model, found = begin(configuration), {"validation": [], "cpu_seconds": 0}
     found = {"parameters": count_parameters(model)} | found
 
