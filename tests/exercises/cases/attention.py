@@ -1,4 +1,4 @@
-"""Cases for the checks of *Attention*."""
+"""Cases for the checks of the lesson *Attention*."""
 
 import math
 
@@ -25,38 +25,16 @@ def plain(diagonal=0, flip=False, keep=False):
     return weights
 
 
-def turn_with(sign=1, first=0, neighbours=False):
-    """In torch, by a matrix of 2 x 2 for each position and pair."""
+def hands(turns=0.5, length=1e4, back=1):
+    """Two hands of clocks as complex numbers, in torch."""
 
-    def turn(x):
-        T, d = x.shape
-        x = torch.as_tensor(x).double()
-        pairs = x.view(T, d // 2, 2) if neighbours else torch.stack(x.chunk(2, dim=1), dim=2)
-        speed = torch.tensor([10_000 ** (-2 * i / d) for i in range(d // 2)]).double()
-        angle = sign * (torch.arange(T)[:, None] + first) * speed
-        rows = [torch.stack([angle.cos(), -angle.sin()], -1)]
-        rows += [torch.stack([angle.sin(), angle.cos()], -1)]
-        new = (torch.stack(rows, -2) @ pairs[..., None])[..., 0]
-        return new.flatten(1) if neighbours else torch.cat([new[..., 0], new[..., 1]], dim=1)
+    def look(T, k):
+        turn = 2j * math.pi * turns / T * torch.arange(T)
+        keys = turn.exp()
+        queries = length * (turn - back * k * turn[1]).exp()
+        return torch.view_as_real(queries), torch.view_as_real(keys)
 
-    return turn
-
-
-def row_by_row(windows, k, rng):
-    rows = [row.tolist() for row in np.asarray(windows)]
-    return [list(rng.permutation(row[:-k])) + row[-k:] for row in rows]
-
-
-def one_order(windows, k, rng):
-    order = rng.permutation(windows.shape[1] - k)
-    return np.concatenate([np.asarray(windows)[:, order], windows[:, -k:]], axis=1)
-
-
-def repeated(windows, k, rng):
-    n, T = windows.shape
-    places = rng.integers(T - k, size=(n, T - k))
-    far = np.take_along_axis(np.asarray(windows), places, axis=1)
-    return np.concatenate([far, windows[:, -k:]], axis=1)
+    return look
 
 
 CASES = [
@@ -93,53 +71,18 @@ CASES = [
         },
     ),
     Case(
-        "turned",
-        other=[turn_with(), 44.0],
+        "looks-back",
+        other=hands(0.9, 3e4),
         wrong={
-            "the other way": ((turn_with(-1), 44), "other direction"),
-            "from 1 on": ((turn_with(first=1), 44), "from 0"),
-            "neighbours": ((turn_with(neighbours=True), 44), "neighbours"),
-            "one turn": ((turn_with(), 6), "one turn"),
-            "not turned": ((lambda x: x, 44), "nothing"),
-        },
-    ),
-    Case(
-        "cache-cost",
-        other=[2.0, np.array(43200), torch.tensor(6000), 360.0],
-        wrong={
-            "keys of one layer": ((5, 43200, 6000, 360), "each of two layers"),
-            "attention's matrices": ((2, 4 * 3600, 6000, 360), "feed-forward"),
-            "scores alone": ((2, 43200, 3000, 360), "both"),
-            "the whole table": ((2, 43200, 300000, 360), "one row"),
-            "twelve": ((2, 43200, 6000, 720), "not both"),
-        },
-    ),
-    Case(
-        "shuffled-beyond",
-        other=row_by_row,
-        wrong={
-            "one order": (one_order, "shuffled alike"),
-            "the first stay": (
-                lambda w, k, rng: np.fliplr(row_by_row(np.fliplr(w), k, rng)),
-                "first k",
+            "short queries": (hands(length=100), "how long"),
+            "the other way": (hands(back=-1), "wrong way"),
+            "two rounds": (hands(turns=2), "same key"),
+            "keys all alike": (lambda T, k: (np.ones((T, 2)), np.ones((T, 2))), "same key"),
+            "noise": (
+                lambda T, k: np.sin(np.arange(1.0, 4 * T + 1) ** 2).reshape(2, T, 2),
+                "elsewhere",
             ),
-            "with repetition": (repeated, "replacement"),
-            "all rows together": (
-                lambda w, k, rng: np.concatenate(
-                    [rng.permutation(w[:, :-k].reshape(-1)).reshape(len(w), -1), w[:, -k:]], axis=1
-                ),
-                "another",
-            ),
-            "one too many": (lambda w, k, rng: row_by_row(w, k + 1, rng), "too many"),
-        },
-    ),
-    Case(
-        "attention-places",
-        other=torch.tensor(3000.0),
-        wrong={
-            "a number each": (50, "a vector"),
-            "one place": (60, "one place"),
-            "in each layer": (6000, "once"),
+            "one-hot places": (lambda T, k: (np.eye(T), np.eye(T)), "shape"),
         },
     ),
 ]
