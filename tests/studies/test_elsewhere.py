@@ -6,6 +6,8 @@ that need them are skipped, and say so.
 
 import importlib.util
 import inspect
+import os
+import subprocess
 import sys
 from itertools import permutations, product
 from pathlib import Path
@@ -236,13 +238,13 @@ def table_rows():
 
 
 def spread(values):
-    """How fresh weights lie: "0", "even within ±0.05", "deviation 1/√E"."""
+    """How fresh weights lie: "0", "uniform within ±0.05", "deviation 1/√E"."""
     if (values == values.flat[0]).all():
         return f"{values.flat[0]:g}"
     few = 0.01 + 1.4 / values.size**0.5  # three deviations of an estimate from so many
     for name, scale in SCALES.items():
         if np.abs(values).max() <= scale * 1.0001 and abs(values.std() * 3**0.5 / scale - 1) < few:
-            return f"even within ±{name}"
+            return f"uniform within ±{name}"
         if abs(values.std() / scale - 1) < 0.02 and np.abs(values).max() > 1.9 * scale:
             return f"deviation {name}"
     return "none of these"
@@ -550,13 +552,26 @@ def clipping():
     return "clip_grad_norm_", "global_clipnorm=", "clip_by_global_norm"
 
 
+ON_PYTORCH = """
+import keras, numpy as np
+try:
+    keras.layers.Embedding(7, 5)(np.array([7]))
+except IndexError:
+    print("an error")
+"""
+
+
 def id_too_large():
     keras, nnx = elsewhere.require("keras", "flax.nnx")
     with pytest.raises(IndexError):
         nn.Embedding(V, E)(torch.tensor([V]))
     theirs = np.asarray(keras.layers.Embedding(V, E)(np.array([V])))
     flax = np.asarray(nnx.Embed(V, E, rngs=nnx.Rngs(0))(np.array([V])))
-    return "an error", *("nan, no error" if np.isnan(a).all() else "other" for a in (theirs, flax))
+    on_jax, of_flax = ("nan, no error" if np.isnan(a).all() else "other" for a in (theirs, flax))
+    environment = os.environ | {"KERAS_BACKEND": "torch"}
+    command = [sys.executable, "-c", ON_PYTORCH]
+    on_pytorch = subprocess.run(command, env=environment, capture_output=True, encoding="utf-8")
+    return "an error", f"on JAX: {on_jax}; on PyTorch: {on_pytorch.stdout.strip()}", of_flax
 
 
 def gru_step(x, h, blocks, reset, one_keeps):
