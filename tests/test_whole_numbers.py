@@ -22,7 +22,6 @@ from helpers.plotting import smooth
 from helpers.sampling import generate, next_distribution, stream
 from helpers.statistics import block_bootstrap
 from helpers.studies.elsewhere import FlaxCharLSTM, JaxCharLSTM, KerasCharLSTM
-from helpers.studies.gate_claims import gate_effect
 from helpers.studies.memorisation import share_seen
 from helpers.training import Training, character_losses, epoch_batches, evaluate, fit
 
@@ -31,7 +30,6 @@ IDS = np.random.default_rng(0).integers(V, size=120)
 TEXT = "".join("abcde"[i] for i in IDS)
 VOCAB = Vocabulary(TEXT)
 SERIES = np.arange(120.0)
-MASKS = SERIES % 3 == 0, SERIES % 3 == 1
 SIZES = {"vocab_size": V, "embed_size": 8, "hidden_size": 3}
 
 
@@ -115,10 +113,6 @@ CASES = {
     record_gates: (lambda layer: record_gates(lstm(), IDS, layer), {"layer": 4}),
     block_bootstrap: (
         lambda **given: block_bootstrap(np.mean, SERIES, **{"block": 6, "resamples": 40} | given),
-        {"block": 4, "resamples": 44, "seed": 4},
-    ),
-    gate_effect: (
-        lambda **given: gate_effect(SERIES[:, None], *MASKS, **{"block": 6} | given),
         {"block": 4, "resamples": 44, "seed": 4},
     ),
     smooth: (lambda width: smooth(SERIES, width), {"width": 4}),

@@ -1,54 +1,24 @@
 """Checks of the chapter *Inside the gates*."""
 
-import math
-
 import numpy as np
 
-from .answers import call, choice, compare, number, parts
-from .cells import lstm_step
+from .answers import call, choice, compare, parts
 from .inputs import normal, random_sizes
 from .judging import register
 
 
-@register("other-texts", wants="value")
-def other_texts(answer):
-    """The difference on the training text, on another author's, on shuffled characters."""
-    answer = parts(answer, 3, "three answers, one for each text")
-    options = ("more than half", "less than half", "the other way round")
-    names = ("the training text", "Austen", "shuffled")
-    why = (
-        "does a gate know in which part of the corpus it reads?",
-        "are her spaces and letters other characters?",
-        "how much of a forget gate did the character alone explain?",
-    )
-    for given, name, hint in zip(answer, names, why, strict=True):
-        choice(given, "more than half", options, dict.fromkeys(options, hint), name)
-
-
-@register("kept-and-emptied", wants="value")
-def kept_and_emptied(answer):
-    """The half-life by the formula, and that of a push right after a newline."""
-    answer = parts(answer, 2, "two numbers")
-    leak, shut = math.log(0.98), math.log(0.01)
-    mean = (39 * leak + shut) / 40
-    slips = {
-        "take the mean of the logarithms, not the logarithm of the mean": (
-            -math.log(2) / math.log((39 * 0.98 + 0.01) / 40)
-        ),
-        "where is the newline?": -math.log(2) / leak,
-        "that is the time to 1/e; half of it is asked for": -1 / mean,
-        "the sum of the logarithms, for their mean": -math.log(2) / (40 * mean),
-        "the newline is one character in 40": -math.log(2) / ((leak + shut) / 2),
+@register("gates-at-zero", wants="value")
+def gates_at_zero(answer):
+    """The two gates that cost the same when held at 0, and the one that costs least."""
+    answer = parts(answer, 2, "two gates of equal loss, and one gate")
+    why = {
+        "input and forget": "nothing is added, or nothing is kept: is the same left in the cell?",
+        "forget and output": "without the forget gate h still depends on the character just read",
     }
-    number(answer[0], -math.log(2) / mean, slips, rtol=1e-2, name="by the formula")
-    slips = {
-        "half is lost before the newline comes": 39,
-        "half is lost before the line ends": 40,
-        "that is the time to 1/e; half of it is asked for": -1 / leak,
-        "the newline is not met before half is lost": -math.log(2) / mean,
-        "a share is lost of what is left, not of what there was": 25,
-    }
-    number(answer[1], math.log(0.5) / leak, slips, rtol=2e-2, name="right after a newline")
+    pairs = ("input and forget", "input and output", "forget and output")
+    choice(answer[0], "input and output", pairs, why, "the same loss")
+    why = dict.fromkeys(("input", "output"), "what does the output layer see then?")
+    choice(answer[1], "forget", ("input", "forget", "output"), why, "costs least")
 
 
 @register("off-by-one-gate", wants="value")
@@ -103,76 +73,32 @@ def letters_so_far(answer):
         compare(call(answer, text), right, "the counts", slips)
 
 
-def held(x, h, c, W_ih, W_hh, b, unit, value, order="ifgo", place="after"):
-    """An LSTM step in which one unit of h is held; or, by mistake, of c or none."""
-    h, c, (_, _, _, o) = lstm_step(x, h, c, W_ih, W_hh, b, order)
-    if place == "cell":
-        c[:, unit] = value
-        h = o * np.tanh(c)
-    if place == "after":
-        h[:, unit] = value
-    return h, c
+def constant_gate(W_x, W_h, b, gate, value, order="ifgo", inputs=True, logit=True, old=True):
+    """Weights under which a gate is constant; or, with a mistake, nearly so."""
+    H = W_h.shape[1]
+    rows = slice(order.index(gate) * H, (order.index(gate) + 1) * H)
+    W_x, W_h, b = W_x.copy(), W_h.copy(), b.copy()
+    if inputs:
+        W_x[rows] = 0
+    if old:
+        W_h[rows] = 0
+    b[rows] = np.log(value / (1 - value)) if logit else value
+    return W_x, W_h, b
 
 
-@register("held-step")
-def held_step(answer):
-    """held_step(x, h, c, W_ih, W_hh, b, unit, value) -> new h with one column held, new c."""
-    for _ in range(3):
-        B, E, H = random_sizes(3, low=3)
-        x, h, c = normal(B, E), normal(B, H), normal(B, H)
+@register("held-weights")
+def held_weights(answer):
+    """held_weights(W_x, W_h, b, gate, value) -> the three, with which that gate is constant."""
+    for gate in "ifo":
+        E, H = random_sizes(2, low=3)
         weights = normal(4 * H, E), normal(4 * H, H), normal(4 * H)
-        unit, value = int(np.random.default_rng().integers(H)), 0.3
-        inputs = (x, h, c, *weights, unit, value)
-        right = held(*inputs)
-        late = h.copy()
-        late[:, unit] = value
+        inputs = *weights, gate, np.random.default_rng().uniform(0.1, 0.9, H)
         slips = {
-            "no unit is held": held(*inputs, place="no"),
-            "the cell is held, and h follows; h itself is to be held": held(*inputs, place="cell"),
-            "the old h is changed, not the new one": held(
-                x, late, c, *weights, unit, value, place="no"
-            ),
-            "the gates' order is input, forget, candidate, output": held(*inputs, order="ifog"),
-            "the order of the gates: input comes before forget": held(*inputs, order="figo"),
+            "nothing is changed": weights,
+            "the candidate comes before the output gate": constant_gate(*inputs, order="ifog"),
+            "the input gate comes before the forget gate": constant_gate(*inputs, order="figo"),
+            "the sigmoid of the bias is to be the value": constant_gate(*inputs, logit=False),
+            "the old h still reaches the gate": constant_gate(*inputs, old=False),
+            "the input x still reaches the gate": constant_gate(*inputs, inputs=False),
         }
-        compare(call(answer, *inputs), right, ("h", "c"), slips)
-
-
-@register("what-counts")
-def what_counts(answer):
-    """counts(low, high, chance, before, moved, untrained) -> 1, -1 or 0."""
-    rng = np.random.default_rng()
-    for moved, untrained in ((True, True), (True, False), (False, True), (False, False)):
-        middle, half = rng.uniform(-0.3, 0.3, 80), rng.uniform(0, 0.06, 80)
-        chance, before = rng.uniform(0, 0.15, 80), rng.uniform(-0.1, 0.1, 80)
-        rows = [
-            (*map(float, row), moved, untrained)
-            for row in zip(middle - half, middle + half, chance, before, strict=True)
-        ]
-        got = [call(answer, *row) for row in rows]
-        slips = {
-            "the whole interval should lie beyond the bar, not its middle": {"edges": (1, 1)},
-            "one end of the interval beyond the bar is too little": {"edges": (2, 0)},
-            "the untrained difference may be below zero; its size counts": {"size": float},
-            "twice the untrained difference is the bar": {"twice": 1},
-            "an interval that lies wholly below minus the bar counts too": {"below": 0},
-            "the higher of two bars counts, not their sum": {"both": sum},
-            "beyond both bars, not beyond either": {"both": min},
-            "a bar that is switched off is still there": {"on": (True, True)},
-        }
-
-        wrong = {slip: [counted(*row, **rule) for row in rows] for slip, rule in slips.items()}
-        compare(got, [counted(*row) for row in rows], "the row of verdicts", wrong)
-
-
-def counted(
-    low, high, chance, before, moved, untrained,
-    edges=(0, 2), size=abs, twice=2, below=-1, both=max, on=None,
-):  # fmt: skip
-    """The rule of the chapter, with a mistake if wanted."""
-    moved, untrained = on or (moved, untrained)
-    bar = max(0, both([chance] * moved + [twice * size(before)] * untrained or [0]))
-    ends = low, (low + high) / 2, high
-    if ends[edges[0]] > bar:
-        return 1
-    return below if ends[edges[1]] < -bar else 0
+        compare(call(answer, *inputs), constant_gate(*inputs), ("W_x", "W_h", "b"), slips)

@@ -1,10 +1,8 @@
 """Cases for the checks of *Inside the gates*."""
 
-import math
 import re
 
 import numpy as np
-import torch
 
 from tests.exercises.cases import Case
 
@@ -17,29 +15,19 @@ def counted(text, pattern="[A-Za-z]+", first=1):
     return counts
 
 
-def by_cell(hold="h", order=(0, 1, 2, 3)):
-    """By PyTorch's own cell, with a mistake if wanted."""
+def by_blocks(order="ifgo", bias=lambda v: -np.log(1 / v - 1), kept=()):
+    """Block after block, with a mistake if wanted."""
 
-    def step(x, h, c, W_ih, W_hh, b, unit, value):
-        x, h, c, W_ih, W_hh, b = (
-            torch.as_tensor(part).double() for part in (x, h, c, W_ih, W_hh, b)
-        )
-        cell = torch.nn.LSTMCell(x.shape[1], h.shape[1]).double()
-        with torch.no_grad():
-            for old, new in zip(cell.parameters(), (W_ih, W_hh, b, 0 * b), strict=True):
-                new = torch.cat([new.chunk(4)[part] for part in order])
-                old.copy_(new)
-            if hold == "old":
-                h = h.clone()
-                h[:, unit] = value
-            h, c = cell(x, (h, c))
-        if hold == "h":
-            h[:, unit] = value
-        if hold == "c":
-            c[:, unit] = value
-        return h, c
+    def held_weights(W_x, W_h, b, gate, value):
+        parts = {"W_x": W_x, "W_h": W_h, "b": b[:, None]}
+        for name, array in parts.items():
+            new = [np.array(block) for block in np.split(array, 4)]
+            if name not in kept:
+                new[order.index(gate)][:] = bias(value)[:, None] if name == "b" else 0
+            parts[name] = np.concatenate(new)
+        return parts["W_x"], parts["W_h"], parts["b"][:, 0]
 
-    return step
+    return held_weights
 
 
 def her_mean(values, mask):
@@ -47,44 +35,15 @@ def her_mean(values, mask):
     return sum(later) / len(later)
 
 
-def by_numpy_sign(low, high, chance, before, moved=True, untrained=True):
-    """The interval shrunk towards zero by the bar: is anything left of it?"""
-    bar = np.max([0, moved and chance, untrained and 2 * abs(before)])
-    near_zero = min(abs(low), abs(high)) if low * high > 0 else 0
-    return np.sign(low) * (near_zero > bar)
-
-
-def rule_with(ends=lambda low, high: (low, high), size=abs, twice=2, both=max):
-    """The rule with a mistake."""
-
-    def counts(low, high, chance, before, moved=True, untrained=True):
-        bar = both(chance if moved else 0, twice * size(before) if untrained else 0)
-        low, high = ends(low, high)
-        return 1 if low > bar else -1 if high < -bar else 0
-
-    return counts
-
-
 CASES = [
     Case(
-        "other-texts",
-        other=["More than half", " more than half", "more than half"],
+        "gates-at-zero",
+        other=["Input and output", " forget"],
         wrong={
-            "another author": (("more than half", "less than half", "more than half"), "Austen"),
-            "shuffled": (("more than half",) * 2 + ("less than half",), "the character alone"),
-            "a number": ((0.9, 0.8, 0.5), "one of"),
-            "two": (("more than half", "more than half"), "three answers"),
-        },
-    ),
-    Case(
-        "kept-and-emptied",
-        other=[5.14, torch.tensor(34.3)],
-        wrong={
-            "log of the mean": ((-math.log(2) / math.log(38.23 / 40), 34.3), "mean of the log"),
-            "no newline": ((34.31, 34.31), "where is the newline"),
-            "one e-th": ((-1 / -0.13484, 34.3), "1/e"),
-            "a line": ((5.14, 39), "before the newline"),
-            "linear": ((5.14, 25), "what is left"),
+            "input and forget": (("input and forget", "forget"), "left in the cell"),
+            "forget and output": (("forget and output", "forget"), "just read"),
+            "the rarely used gate": (("input and output", "input"), "output layer see"),
+            "one word": ("input and output", "one gate"),
         },
     ),
     Case(
@@ -114,27 +73,15 @@ CASES = [
         },
     ),
     Case(
-        "held-step",
-        other=by_cell(),
+        "held-weights",
+        other=by_blocks(),
         wrong={
-            "none held": (by_cell("none"), "no unit"),
-            "old h": (by_cell("old"), "old h"),
-            "forget first": (by_cell(order=(1, 0, 2, 3)), "before forget"),
-            "output before candidate": (by_cell(order=(0, 1, 3, 2)), "candidate, output"),
-            "h alone": (lambda *inputs: by_cell()(*inputs)[0], "2 are expected"),
-        },
-    ),
-    Case(
-        "what-counts",
-        other=by_numpy_sign,
-        wrong={
-            "middle": (rule_with(lambda low, high: ((low + high) / 2,) * 2), "middle"),
-            "any end": (rule_with(lambda low, high: (high, low)), "one end"),
-            "no size": (rule_with(size=lambda d: d), "below zero"),
-            "once": (rule_with(twice=1), "twice"),
-            "sum": (rule_with(both=lambda a, b: a + b), "sum"),
-            "yes or no": (lambda *row: by_numpy_sign(*row) == 1, "minus the bar"),
-            "switches ignored": (lambda *row: by_numpy_sign(*row[:4]), "switched off"),
+            "unchanged": (lambda W_x, W_h, b, gate, value: (W_x, W_h, b), "nothing is changed"),
+            "forget first": (by_blocks("figo"), "before the forget"),
+            "output third": (by_blocks("ifog"), "before the output"),
+            "no logit": (by_blocks(bias=lambda v: v), "sigmoid"),
+            "h remains": (by_blocks(kept=("W_h",)), "old h"),
+            "x remains": (by_blocks(kept=("W_x",)), "input x"),
         },
     ),
 ]
