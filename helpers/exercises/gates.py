@@ -94,7 +94,6 @@ def held_weights(answer):
         weights = normal(4 * H, E), normal(4 * H, H), normal(4 * H)
         inputs = *weights, gate, np.random.default_rng().uniform(0.1, 0.9, H)
         slips = {
-            "nothing is changed": weights,
             "the candidate comes before the output gate": constant_gate(*inputs, order="ifog"),
             "the input gate comes before the forget gate": constant_gate(*inputs, order="figo"),
             "the sigmoid of the bias is to be the value": constant_gate(*inputs, logit=False),

@@ -76,7 +76,6 @@ CASES = [
         "held-weights",
         other=by_blocks(),
         wrong={
-            "unchanged": (lambda W_x, W_h, b, gate, value: (W_x, W_h, b), "nothing is changed"),
             "forget first": (by_blocks("figo"), "before the forget"),
             "output third": (by_blocks("ifog"), "before the output"),
             "no logit": (by_blocks(bias=lambda v: v), "sigmoid"),
