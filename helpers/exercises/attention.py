@@ -58,7 +58,7 @@ def breaking_scores(answer):
     if (weights / weights.sum(dim=-1, keepdim=True)).isfinite().all():
         above = (scores - scores.masked_fill(past == 0, -torch.inf).amax(1, keepdim=True)).amax()
         raise NotRight(
-            "the friend's weights are all finite: "
+            "the renormalised weights are all finite: "
             + (
                 "in which direction must future and past differ?"
                 if above <= 0
