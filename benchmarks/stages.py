@@ -1,8 +1,8 @@
 """The LSTM in NumPy on its way from a loop over characters to the speed of a library.
 
-Seven stages compute the same loss and the same gradients; the chapter *Where the time goes*
-shows this code and says why each stage is quicker than the one before. The parameters have
-PyTorch's names and shapes, as in ``NumpyCharLSTM``, which is the last stage.
+Seven stages compute the same loss and the same gradients, each a little quicker than the one
+before. The parameters have PyTorch's names and shapes, as in ``NumpyCharLSTM``, which is the
+last stage.
 """
 
 import numpy as np

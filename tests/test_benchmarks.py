@@ -1,10 +1,5 @@
 """What is timed computes the same: a tiny version of each pair of ``make bench``."""
 
-import ast
-import inspect
-import json
-from pathlib import Path
-
 import numpy as np
 import pytest
 import torch
@@ -81,26 +76,6 @@ def test_a_ratio_says_how_many_times_as_long_the_first_takes():
     found = run.in_turn(slow, quick, pairs=7)
     assert 2 < found["low"] <= found["ratio"] <= found["high"]
     assert len(found["seconds"]) == len(found["reference_seconds"]) == 7
-
-
-def test_the_chapter_shows_the_stages_that_are_timed():
-    notebook = Path(__file__).resolve().parent.parent / "chapters" / "speed.ipynb"
-    cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
-    shown = [f for c in cells if c["cell_type"] == "code" for f in functions_of(c["source"])]
-    timed = functions_of(inspect.getsource(stages).splitlines(keepends=True))
-    assert len(timed) > 10
-    for name, function in timed:
-        assert (name, function) in shown, name
-
-
-def functions_of(lines):
-    """[(name, what it does, whatever its comments, layout and docstring)] of a cell's functions."""
-    source, found = "".join(lines), []
-    for node in ast.parse(source).body if "%pip" not in source else ():
-        if isinstance(node, ast.FunctionDef):
-            body = node.body[ast.get_docstring(node) is not None :]
-            found.append((node.name, [ast.dump(part) for part in (node.args, *body)]))
-    return found
 
 
 def test_a_median_is_that_of_blocks_of_several():

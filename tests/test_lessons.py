@@ -31,7 +31,7 @@ ENDING = ["To remember", "Exercises", "Sources"]
 # The same for the laboratory.
 LAB_NOT_YET = {
     "carrying-state", "comparing", "larger-model", "where-the-loss-is", "memorising",
-    "speed", "claims",
+    "claims",
 }  # fmt: skip
 
 LAB_BEGINNING = ["The answer", "The design"]

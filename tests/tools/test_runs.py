@@ -17,8 +17,8 @@ from tools.runs.common import FIRST, RUNS, TOLERANCE, NotHere, long_run, repeate
 
 ROOT = Path(__file__).resolve().parents[2]
 STORED = {path.stem for path in (ROOT / "data/results").glob("*.json")}
-# Measured by other commands: make bench, python -m benchmarks.gpu, make execute.
-OTHERS = {"benchmarks", "benchmarks-earlier", "gpu", "chapter-seconds"}
+# Measured by other commands: make bench, python -m benchmarks.gpu or .memory, make execute.
+OTHERS = {"benchmarks", "benchmarks-earlier", "page-faults", "gpu", "chapter-seconds"}
 MOST = 8  # models of a record that are begun again here; `tools.runs --check` begins all
 
 
