@@ -22,7 +22,8 @@ def backward_step():
     On each arrow is the shape of the gradient that flows along it; an amber box is the
     gradient of an array of weights.
     """
-    figure, ax = canvas(16, 15.6)
+    figure, ax = canvas(16, 14.5)
+    ax.set_ylim(1.4, 15.9)
     boxes(ax)
     from_the_loss(ax)
     along_the_cell_state(ax)
@@ -32,7 +33,7 @@ def backward_step():
 
 def boxes(ax):
     """Layers, gates and operations; thick rings where two gradients are added."""
-    box(ax, GATES["o"], 15.0, "loss", width=2.2)
+    box(ax, GATES["o"], 15.3, "loss", width=2.2)
     box(ax, GATES["o"], OUTPUT, "output layer", width=3.2)
     box(ax, TANH, 10.7, "tanh", width=1.5, height=0.8, fill="white")
     for name, x in GATES.items():
@@ -50,7 +51,7 @@ def boxes(ax):
 def from_the_loss(ax):
     """Through the output layer to the hidden state, and from there to tanh and output gate."""
     o = GATES["o"]
-    back(ax, (o, 14.5), (o, OUTPUT + 0.5), shape="(B, V)", at=0.8)
+    back(ax, (o, 14.8), (o, OUTPUT + 0.5), shape="(B, V)", at=0.8)
     back(ax, (o, OUTPUT - 0.5), (o, HIDDEN + 0.35), shape="(B, H)", at=0.8)
     back(ax, (15.8, HIDDEN), (o + 0.35, HIDDEN), shape="from $t+1$   (B, H)", at=0.9)
     back(ax, (o, HIDDEN - 0.35), (o, 11.05), shape="(B, H)", at=0.7)
