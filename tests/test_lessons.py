@@ -30,7 +30,7 @@ ENDING = ["To remember", "Exercises", "Sources"]
 
 # The same for the laboratory.
 LAB_NOT_YET = {
-    "carrying-state", "comparing", "larger-model", "where-the-loss-is", "claims",
+    "carrying-state", "comparing", "larger-model", "claims",
 }  # fmt: skip
 
 LAB_BEGINNING = ["The answer", "The design"]

@@ -1,36 +1,10 @@
 """Checks of the chapter *Where is the loss?*."""
 
-import math
-
 import numpy as np
 
-from .answers import NotRight, as_array, call, choice, compare, number, parts, plural, single
+from .answers import call, compare
 from .inputs import probabilities, random_sizes
 from .judging import register
-
-
-@register("four-words", wants="value")
-def four_words(answer):
-    """Expected loss at each of the four places of a word: cab, cad, bad, dab, 1/4 each."""
-    answer = parts(answer, 4, "four numbers, one for each place")
-    log2 = math.log(2)
-    slips = [
-        {
-            "the three letters are not equally likely": math.log(3),
-            "how many of the four words begin with each letter?": 2 * log2,
-        },
-        {},
-        {
-            "after how many of the words is anything open here?": log2,
-            "these are the old words": 0.75 * (math.log(3) - 2 / 3 * log2),
-        },
-        {},
-    ]
-    for place, (got, nats) in enumerate(zip(answer, (1.5 * log2, 0, 0.5 * log2, 0), strict=True)):
-        name = f"after {plural(place, 'letter')}"
-        if nats == 0 and np.abs(as_array(got, name)).max() > 1e-6:
-            raise NotRight(f"{name}: what may come there?")
-        number(got, nats, slips[place], name=name)
 
 
 @register("louder")
@@ -86,56 +60,3 @@ def end_and_which(answer):
             "these are in another order: first the end, then which": (right[1], right[0]),
         }
         compare(call(answer, p, ends, came), right, names, slips)
-
-
-@register("best-weight")
-def best_weight(answer):
-    """best_weight(p (N,), q (N,)) -> w in [0, 1] with the lowest mean of -log(w p + (1-w) q)."""
-    grid = np.linspace(0, 1, 1001)
-    rng = np.random.default_rng()
-    for wanted in (0.25, 0.7):
-        # What came is drawn from the mixture itself, so that its weight is about the best.
-        P, Q = probabilities(300, 6), probabilities(300, 6)
-        mixed = (wanted * P + (1 - wanted) * Q).cumsum(axis=1)
-        came = np.minimum((mixed < rng.random((300, 1))).sum(axis=1), 5)
-        p, q = P[np.arange(300), came], Q[np.arange(300), came]
-        w = single(call(answer, p, q), "the weight for all characters")
-        if not 0 <= w <= 1:
-            raise NotRight("a weight lies between 0 and 1")
-        loss = -np.log(grid[:, None] * p + (1 - grid)[:, None] * q).mean(axis=1)
-        logs = -(grid[:, None] * np.log(p) + (1 - grid)[:, None] * np.log(q)).mean(axis=1)
-        best = float(grid[loss.argmin()])
-        if abs(w - best) < 0.015:
-            continue
-        slips = {
-            "that is the other model's weight": 1 - best,
-            "the probabilities are mixed, not their logarithms": float(grid[logs.argmin()]),
-            "one half is not always best": 0.5,
-            "that is the share of characters at which the first is better": (p > q).mean(),
-            "that is the highest loss, and the lowest is asked for": float(grid[loss.argmax()]),
-            "that maximises the mean probability instead": float(p.mean() > q.mean()),
-        }
-        for slip, wrong in slips.items():
-            if abs(w - wrong) < 0.015:
-                raise NotRight(slip)
-        raise NotRight("another weight has a lower loss; the grid may be finer than tenths")
-
-
-PLACES = (
-    "start of a line",
-    "after a sign",
-    "after a space",
-    "early in a word",
-    "later in a word",
-    "in a name",
-    "nowhere",
-)
-
-
-@register("small-letters", wants="value")
-def small_letters(answer):
-    """Where the loss falls most when all capitals are made small, and where it rises."""
-    answer = parts(answer, 2, "two places")
-    why = dict.fromkeys(PLACES, "measure it: `place_after` of the text as it was, both losses")
-    choice(answer[0], "start of a line", PLACES, why, "where it falls most")
-    choice(answer[1], "early in a word", PLACES, why, "where it rises")

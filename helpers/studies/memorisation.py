@@ -87,8 +87,8 @@ def plant(pages, canaries, seed=0):
     )
 
 
-def word_scores(model, prompt, letters, length):
-    """Log-probability of every word of ``length`` letters after a prompt: (26,) * length.
+def word_scores(model, prompt, letters, word_length):
+    """Log-probability of every word of ``word_length`` letters after a prompt: (26,) * word_length.
 
     prompt : ids (T,)
     letters : the letters' ids
@@ -97,12 +97,12 @@ def word_scores(model, prompt, letters, length):
     with evaluating(model):
         logits, state = predict(model, np.asarray(prompt)[None])
         scores = _log_softmax(logits[0, -1])[letters]
-        for _ in range(length - 1):
+        for _ in range(word_length - 1):
             old = len(scores) // len(letters)  # words that ``state`` has read
             state = _repeated(state, len(letters))
             logits, state = predict(model, np.tile(letters, old)[:, None], state)
             scores = (scores[:, None] + _log_softmax(logits[:, -1])[:, letters]).ravel()
-    return scores.reshape((len(letters),) * length)
+    return scores.reshape((len(letters),) * word_length)
 
 
 def _repeated(state, n):

@@ -11,7 +11,7 @@ WORD = re.compile(r"[A-Za-z']+")
 
 # Where a character stands, from what was read before it alone. The first five are beginnings.
 PLACES = (
-    "start of a speech", "start of a line", "after a sign", "after a space", "1 letter read",
+    "start of a speech", "start of a line", "after punctuation", "after a space", "1 letter read",
     "2 letters read", "3 letters read", "4 letters read", "5 letters read", "6 or more read",
     "in a speaker's name",
 )  # fmt: skip
@@ -26,18 +26,13 @@ class Labels:
     """Of each character of a text but the first, arrays (N - 1,): like the losses of a model."""
 
     place: np.ndarray  # index into PLACES
-    letter: np.ndarray  # which letter of its word it is, from 1; 0 where it is none
-    word: np.ndarray  # letters of its word; 0 where it is no letter
     column: np.ndarray  # characters of the line before it; -1 in a speaker's name
     kind: np.ndarray  # index into CLASSES
 
 
 def labels(text):
     """The labels of a text that begins with a speaker's name."""
-    place, letter, column = (np.zeros(len(text), dtype=int) for _ in range(3))
-    word = np.zeros(len(text), dtype=int)
-    for found in WORD.finditer(text):
-        word[found.start() : found.end()] = found.end() - found.start()
+    place, column = (np.zeros(len(text), dtype=int) for _ in range(2))
     read, start, in_name = 0, 0, True  # letters of the word, start of the line, a speaker's line
     for i, char in enumerate(text):
         if i == start:
@@ -49,14 +44,13 @@ def labels(text):
         elif read:
             where = PLACES[min(read, 6) + 3]
         else:
-            where = "after a space" if text[i - 1] == " " else "after a sign"
+            where = "after a space" if text[i - 1] == " " else "after punctuation"
         place[i], column[i] = PLACES.index(where), -1 if in_name else i - start
         read = read + 1 if char.isalpha() or char == "'" else 0
-        letter[i] = read
         if char == "\n":
             in_name, start = i == start, i + 1  # after an empty line comes a name
     kind = np.array([CLASSES.index(class_of(char)) for char in text])
-    return Labels(*(x[1:] for x in (place, letter, word, column, kind)))
+    return Labels(*(x[1:] for x in (place, column, kind)))
 
 
 def class_of(char):

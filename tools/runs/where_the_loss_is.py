@@ -14,12 +14,13 @@ import torch
 from helpers.models import evaluating
 from helpers.studies import protocol
 from helpers.studies import where_the_loss_is as where
+from helpers.support.plays import TEST
 from helpers.training import fit
 from tools.runs.common import FIRST, build, first_losses, long_run, rounded
 from tools.runs.course import PLAY, all_plays, play_and_curve
 
 SEEDS, EPOCHS = (42, 1, 2), 10
-SHOWN = 5000  # characters of each test play whose single losses are stored, of the first seed
+SHOWN = {"play": "king-lear", "characters": 5000}  # whose single losses are stored, first seed
 
 
 @functools.cache
@@ -77,9 +78,13 @@ def three_losses(model, texts):
     settings={"play": PLAY, "epochs": EPOCHS, "block": where.BLOCK, "shown": SHOWN},
 )
 def where_the_loss_is(configuration, corpus):
-    """One network: sums of its losses on the test plays by label, each play a list."""
+    """One network: sums of its losses on the test plays by label, each play a list.
+
+    ``repeats``: the costs of each repeated new word where it stood first, and where it stands
+    now. ``loss``: in hundredths of a nat.
+    """
     model, history = train(configuration)
-    found = {key: [] for key in ("place", "end", "kind", "letter", "column", "repeats", "loss")}
+    found = {key: [] for key in ("place", "end", "kind", "column", "repeats")}
     of_plays = three_losses(model, [ids for ids, *_ in tests()])
     for (loss, end, line_break), (_, _, labels, repeats) in zip(of_plays, tests(), strict=True):
         by_place = where.sums(loss, labels.place, len(where.PLACES))
@@ -88,18 +93,13 @@ def where_the_loss_is(configuration, corpus):
         found["end"].append([rounded(row, 2) for row in by_place])
         kinds = where.sums(loss, labels.kind, len(where.CLASSES))
         found["kind"].append(rounded(kinds.sum(axis=1), 2))
-        letters = where.sums(loss, np.minimum(labels.letter, 10), 11)
-        found["letter"].append(rounded(letters.sum(axis=1), 2))
         columns = np.clip(labels.column, -1, where.LAST_COLUMN) + 1
         columns = where.sums(line_break, columns, where.LAST_COLUMN + 2)
         found["column"].append(rounded(columns.sum(axis=1), 3))
-        found["repeats"].append(
-            [
-                rounded([where.word_cost(loss, at, r.word) for at in (r.first, r.now)], 1)
-                for r in repeats
-            ]
-        )
-        if configuration["seed"] == SEEDS[0]:
-            found["loss"].append(np.round(100 * loss[:SHOWN]).astype(int).tolist())
+        costs = [[where.word_cost(loss, at, r.word) for at in (r.first, r.now)] for r in repeats]
+        found["repeats"].append([rounded(when, 1) for when in zip(*costs, strict=True)])
+    if configuration["seed"] == SEEDS[0]:
+        loss = of_plays[TEST.index(SHOWN["play"])][0][: SHOWN["characters"]]
+        found["loss"] = np.round(100 * loss).astype(int).tolist()
     found["test"] = round(protocol.mean_loss([loss for loss, *_ in of_plays]), 6)
     return found | first_losses(history.step_loss)

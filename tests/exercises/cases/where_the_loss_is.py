@@ -7,8 +7,6 @@ import torch
 
 from tests.exercises.cases import Case
 
-LOG2 = math.log(2)
-
 
 def louder_by_torch(p, which, factor):
     """In logits: the logarithm of the factor is added."""
@@ -53,36 +51,7 @@ def split_with(change):
     return split
 
 
-def by_steps(p, q, rounds=400):
-    """The weight by expectation and maximisation."""
-    w = 0.5
-    for _ in range(rounds):
-        w = float((w * p / (w * p + (1 - w) * q)).mean())
-    return w
-
-
 CASES = [
-    Case(
-        "four-words",
-        other=[math.log(2 * math.sqrt(2)), 0, torch.tensor(0.34657), 0],
-        wrong={
-            "even letters": ((math.log(3), 0, 0.5 * LOG2, 0), "not equally likely"),
-            "no mean": ((1.5 * LOG2, 0, LOG2, 0), "how many of the words"),
-            "something at a": ((1.5 * LOG2, 0.1, 0.5 * LOG2, 0), "what may come"),
-            "in bits": ((1.5, 0, 0.5, 0), "bits"),
-            "the sum": (math.log(4), "four numbers"),
-        },
-    ),
-    Case(
-        "small-letters",
-        other=["Start of a line", " early in a word "],
-        wrong={
-            "a space": (("after a space", "early in a word"), "falls most: measure"),
-            "nowhere": (("start of a line", "nowhere"), "rises: measure"),
-            "later": (("start of a line", "later in a word"), "rises: measure"),
-            "another word": (("line", "nowhere"), "one of"),
-        },
-    ),
     Case(
         "louder",
         other=louder_by_torch,
@@ -109,17 +78,6 @@ CASES = [
             "no sign": (split_with(lambda a, b, e: (a, np.where(e, 0, b))), "which sign"),
             "order": (split_with(lambda a, b, e: (b, a)), "another order"),
             "one": (split_with(lambda a, b, e: a + b), "2 are expected"),
-        },
-    ),
-    Case(
-        "best-weight",
-        other=by_steps,
-        wrong={
-            "the other": (lambda p, q: 1 - by_steps(p, q), "other model"),
-            "half": (lambda p, q: 0.5, "one half"),
-            "for each": (lambda p, q: p / (p + q), "for all characters should be one number"),
-            "more than one": (lambda p, q: 2.0, "between 0 and 1"),
-            "wins": (lambda p, q: (p > q).mean(), "share of characters"),
         },
     ),
 ]
