@@ -44,7 +44,7 @@ def block_diagram():
     box(ax, stream, 11.8, "norm, then output layer", width=5.4)
     ax.plot([stream] * 2, [1.1, 10.6], color=INK, lw=4, zorder=1, solid_capstyle="butt")
     arrow(ax, (stream, 10.4), (stream, 11.3))
-    for y in (1.5, 5.9, 10.45):
+    for y in (1.5, 5.9, 10.9):
         ax.text(stream - 0.3, y, "(B, T, E)", size=11, color=SHAPE, ha="right", va="center")
     branch(ax, stream, 2.0, {"norm": "white", "attention": FILL})
     parts = {"norm": "white", "matrix": FEED, "GELU": FEED, "matrix ": FEED}
