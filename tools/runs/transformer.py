@@ -1,4 +1,4 @@
-"""The runs of *A small Transformer*: strings that are repeated, and its recipe on *Coriolanus*."""
+"""The run of *A small Transformer*: strings that are repeated."""
 
 import time
 
@@ -6,18 +6,14 @@ import torch
 from torch.nn import functional as F
 
 from helpers.models import count_parameters
-from helpers.studies import protocol
-from helpers.training import batches_per_epoch, evaluate, fit, train_step, warm_up_and_decay
+from helpers.training import train_step, warm_up_and_decay
 from tools.runs.common import (
     FIRST,
-    TRANSFORMER,
     build,
     first_losses,
     long_run,
     rounded,
-    stored_blocks,
 )
-from tools.runs.course import PLAY, all_plays, play_and_curve
 
 SEEDS = (1, 2, 3)
 
@@ -97,59 +93,3 @@ def repeating(configuration, corpus):
         "by_place": rounded(by_place, 4),
         "by_length": rounded([nats[second & (length == n)].mean() for n in lengths], 4),
     } | first_losses(losses)
-
-
-# The recipe. Each reads Coriolanus ten times, in batches of 64 windows of 50.
-CELLS, EPOCHS = {"transformer": TRANSFORMER, "lstm": {}}, 10
-
-
-def train_by(configuration, steps=None):
-    """Train by the reference recipe or by the fitted one, all of it or ``steps`` updates."""
-    train_ids, _ = play_and_curve()
-    cell, seed, lr, recipe = (configuration[key] for key in ("cell", "seed", "lr", "recipe"))
-    model = build(cell, len(all_plays().vocab), seed, **CELLS[cell])
-    whole = EPOCHS * batches_per_epoch(len(train_ids), 50, 64)
-    steps = whole if steps is None else steps
-    fitted = {}
-    if recipe == "fitted":
-        adam = torch.optim.AdamW(
-            model.parameters(), lr=lr, betas=(0.9, 0.99), weight_decay=0.1, fused=True
-        )
-        fitted = {
-            "windows": "random", "clip": 1.0, "optimizer": adam,
-            "schedule": lambda share: warm_up_and_decay(share * steps / whole),
-        }  # fmt: skip
-    history = fit(
-        model, train_ids, steps=steps, lr=lr, seed=seed, device="cpu", progress=False, **fitted
-    )
-    return model, history
-
-
-@long_run(
-    "transformer-recipe",
-    corpus="shakespeare",
-    repeat=lambda configuration, corpus: train_by(configuration, FIRST)[1].step_loss,
-    plan=[
-        {"cell": cell, "recipe": recipe, "lr": 3e-3, "seed": seed}
-        for seed in SEEDS
-        for cell, recipe in (
-            ("transformer", "reference"),
-            ("transformer", "fitted"),
-            ("lstm", "fitted"),
-        )
-    ],
-    settings={"play": PLAY, "epochs": EPOCHS},
-)
-def recipes(configuration, corpus):
-    """Ten epochs: validation loss, and test loss with its blocks."""
-    started = time.process_time()
-    model, history = train_by(configuration)
-    seconds = round(time.process_time() - started, 1)
-    losses = protocol.play_losses(model, protocol.test_plays(all_plays()))
-    return {
-        "parameters": count_parameters(model),
-        "cpu_seconds": seconds,
-        "validation": round(evaluate(model, play_and_curve()[1], progress=False), 6),
-        "test": round(protocol.mean_loss(losses), 6),
-        "test_blocks": stored_blocks(losses),
-    } | first_losses(history.step_loss)
