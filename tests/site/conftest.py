@@ -29,9 +29,10 @@ exclude_patterns = ["out"]
 INTRODUCTION = "Here a network of the book runs."
 SOURCES_OF_PAGES = {
     "index": f"# With\n\n:::{{playground}}\n{INTRODUCTION}\n:::\n\n"
-    "```{toctree}\nplain\nown\ntrain\n```\n",
+    "```{toctree}\nplain\nown\narrives\ntrain\n```\n",
     "plain": "# Without\n\nNothing here.\n",
     "own": f"# Own\n\n:::{{playground}}\n:mode: surprise\n{INTRODUCTION}\n:::\n",
+    "arrives": f"# Arrives\n\n:::{{playground}}\n:arrive:\n{INTRODUCTION}\n:::\n",
     "train": "# Train\n\n:::{train-here}\nYour text stays with you.\n:::\n",
 }
 
@@ -44,7 +45,7 @@ def browser():
 
 @pytest.fixture(scope="session")
 def small_site(tmp_path_factory):
-    """A small site in the book's theme, built once for all workers: two pages with the
+    """A small site in the book's theme, built once for all workers: three pages with the
     playground, one without, and one on which a network can be trained."""
     shared = tmp_path_factory.getbasetemp()
     if "PYTEST_XDIST_WORKER" in os.environ:

@@ -2,6 +2,7 @@
 
     :::{playground}
     :mode: write, surprise or compare; what is shown first
+    :arrive:
     A paragraph that introduces it.
     :::
 
@@ -9,6 +10,7 @@
     The same for the place where a network is trained in the page.
     :::
 
+With ``:arrive:`` it begins by itself when it comes into view.
 In the place itself stands a sentence, which the last script replaces: where one is missing, or
 the browser does not understand one, it stays.
 
@@ -47,6 +49,7 @@ class Playground(SphinxDirective):
     has_content = True
     option_spec = {  # noqa: RUF012
         "mode": lambda mode: directives.choice(mode, ("write", "surprise", "compare")),
+        "arrive": directives.flag,
     }
     classes, mount = [CLASS], "pg-mount"
 
@@ -54,7 +57,8 @@ class Playground(SphinxDirective):
         holder = nodes.container(classes=list(self.classes))
         self.state.nested_parse(self.content, self.content_offset, holder)
         mode = self.options.get("mode", "write")
-        html = f'<div class="{self.mount}" data-mode="{mode}"><p>{WITHOUT}</p></div>'
+        arrive = " data-arrive" if "arrive" in self.options else ""
+        html = f'<div class="{self.mount}" data-mode="{mode}"{arrive}><p>{WITHOUT}</p></div>'
         holder += nodes.raw("", html, format="html")
         return [holder]
 

@@ -1,6 +1,7 @@
 "use strict";
 /* The playground: its modes, its buttons and messages, and the loop that writes while the page
-   stays free. Nothing is loaded but scripts until somebody presses play. */
+   stays free. Nothing is loaded but scripts until somebody presses play, or until it comes into
+   view where the page wants it to begin by itself. */
 charbook.define("playground", [
   "engine", "page", "settings", "write", "surprise", "compare",
 ], (
@@ -42,6 +43,7 @@ charbook.define("playground", [
     constructor(place, { mode = "write", model = null } = {}) {
       this.custom = model;
       this.job = null;
+      this.asked = false; // whether a reader has pressed play
       this.modes = {};
       this.#build(mode);
       this.reset();
@@ -61,7 +63,11 @@ charbook.define("playground", [
       this.textBox = h("div", {}, labelled("Your text", this.text));
       const button = (text, onclick, kind = "") =>
         h("button", { type: "button", class: kind, onclick }, text);
-      this.play = button("", () => (this.job ? this.stop() : this.start()), "pg-play");
+      this.play = button("", () => {
+        this.asked = true;
+        if (this.job) this.stop();
+        else this.start();
+      }, "pg-play");
       this.fix = button("Leave them out", () => this.leaveOut());
       this.message = h("p", { class: "pg-message", role: "status" });
       this.live = h("p", { class: "pg-hidden", "aria-live": "polite" });
@@ -72,12 +78,12 @@ charbook.define("playground", [
           "fieldset", { class: "pg-modes" },
           h("legend", { class: "pg-hidden" }, "What to do"), ...switches,
         ),
-        this.settings.element, this.textBox,
+        this.textBox,
         h(
           "div", { class: "pg-buttons" }, this.play, button("Copy", () => this.copy()),
           button("Reset", () => this.reset()), this.fix,
         ),
-        this.message, this.live, this.stage,
+        this.message, this.live, this.stage, this.settings.element,
       );
       this.choose(mode);
     }
@@ -135,6 +141,17 @@ charbook.define("playground", [
       this.start();
     }
 
+    /* Begin by itself when the place comes into view, but not where less motion is asked for. */
+    arrive(place) {
+      if (lessMotion.matches || navigator.connection?.saveData) return;
+      const watcher = new IntersectionObserver(([{ isIntersecting }]) => {
+        if (!isIntersecting) return;
+        watcher.disconnect();
+        if (!this.asked) this.start();
+      });
+      watcher.observe(place);
+    }
+
     async start() {
       const { current } = this;
       const job = (this.job = {});
@@ -190,7 +207,7 @@ charbook.define("playground", [
 
     /* Tell a screen reader what was written since, up to the last whole word, now and then. */
     #announce(current, last) {
-      if (this.mode !== "write") return;
+      if (this.mode !== "write" || !this.asked) return;
       if (!last && performance.now() < this.announcedAt + ANNOUNCED_EVERY) return;
       const fresh = current.view.characters.slice(this.announced);
       const wordEnd = Math.max(fresh.lastIndexOf(" "), fresh.lastIndexOf("\n")) + 1;
@@ -238,7 +255,9 @@ charbook.define("playground", [
   }
 
   const mount = (place, options) => new Playground(place, options);
-  for (const place of document.querySelectorAll(".pg-mount"))
-    mount(place, { mode: place.dataset.mode });
+  for (const place of document.querySelectorAll(".pg-mount")) {
+    const playground = mount(place, { mode: place.dataset.mode });
+    if ("arrive" in place.dataset) playground.arrive(place);
+  }
   return { mount };
 });
