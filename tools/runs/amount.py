@@ -81,10 +81,11 @@ def texts():
     return corpus, corpus.split_by_plays()[0], protocol.validation_plays(corpus)
 
 
-def begin(cell, width, lr, size, seed, equal=None):
+def begin(cell, width, lr, size, seed, equal=None, steps=None):
     """A network, and its training as far as it has not begun.
 
     equal : None for the budget of SIZES, or "multiplications" or "time" for that of BESIDE
+    steps : updates, where the budget is not to say how many
     """
     corpus, train_ids, _ = texts()
     torch.manual_seed(seed)
@@ -103,8 +104,9 @@ def begin(cell, width, lr, size, seed, equal=None):
         model.parameters(), lr=lr, betas=(0.9, 0.99), weight_decay=0.01, fused=True
     )
     training = Training(
-        model, train_ids[:size], steps=round(multiplications / per_update), clip=1.0, seed=seed,
-        device="cpu", optimizer=adam, schedule=warm_up_and_decay, **recipe(cell, update),
+        model, train_ids[:size], steps=steps or round(multiplications / per_update), clip=1.0,
+        seed=seed, device="cpu", optimizer=adam, schedule=warm_up_and_decay,
+        **recipe(cell, update),
     )  # fmt: skip
     return model, training
 

@@ -1,6 +1,5 @@
 """What the long runs share: how one is declared, made, stored and repeated."""
 
-import contextlib
 import copy
 import json
 from collections.abc import Callable
@@ -222,25 +221,20 @@ def train_stream(model, ids, lr, whole, steps=None, seed=0):
     )  # fmt: skip
 
 
-class Patience(Exception):
-    """Raised by ``Validation`` within ``fit``: the loss has not improved for long enough."""
-
-
 class Validation:
     """A callback for ``fit``: validation loss every ``eval_every`` updates, and the best weights.
 
     It is called at the ends of epochs, so that ``eval_every`` counts up to the next of these.
     ``curve`` has a row for each evaluation; ``best`` is the one of the lowest loss.
-    With ``patience``, so many evaluations without a new lowest loss raise Patience.
     """
 
-    def __init__(self, ids, eval_every, patience=None):
-        self.ids, self.eval_every, self.patience = ids, eval_every, patience
+    def __init__(self, ids, eval_every):
+        self.ids, self.eval_every = ids, eval_every
         self.curve, self.best = [], {"validation": float("inf")}
-        self.weights = self.history = None
+        self.weights = None
 
     def __call__(self, epoch, model, history):
-        self.history, done = history, len(history.step_loss)
+        done = len(history.step_loss)
         if done < self.eval_every * (len(self.curve) + 1):
             return
         recent = history.step_loss[self.curve[-1]["step"] if self.curve else 0 :]
@@ -249,14 +243,6 @@ class Validation:
         self.curve.append(row)
         if row["validation"] < self.best["validation"]:
             self.best, self.weights = row, copy.deepcopy(model.state_dict())
-        elif self.patience and self.curve.index(self.best) < len(self.curve) - self.patience:
-            raise Patience
-
-    def fit(self, model, train_ids, **recipe):
-        """``helpers.training.fit`` with this callback, until Patience; returns the history."""
-        with contextlib.suppress(Patience):
-            fit(model, train_ids, callback=self, **recipe)
-        return self.history
 
     def restore_best(self, model):
         """Give a model the best weights, where there was an evaluation."""

@@ -141,8 +141,10 @@ charbook.define("playground", [
       this.start();
     }
 
-    /* Begin by itself when the place comes into view, but not where less motion is asked for. */
+    /* Begin by itself when the place comes into view, but not where less motion is asked for.
+       The gates stay folded: most of such a page is still to come. */
     arrive(place) {
+      for (const gates of this.root.querySelectorAll(".pg-gates")) gates.open = false;
       if (lessMotion.matches || navigator.connection?.saveData) return;
       const watcher = new IntersectionObserver(([{ isIntersecting }]) => {
         if (!isIntersecting) return;

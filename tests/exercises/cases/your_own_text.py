@@ -1,54 +1,11 @@
 """Cases for the checks of *Your own text*."""
 
-import itertools
 import math
 
 import numpy as np
 import torch
 
 from tests.exercises.cases import Case
-
-
-def by_counting(characters, V, E=32):
-    for H in itertools.count():
-        if characters < V * E + 4 * (H + 1) * (E + H + 3) + (H + 2) * V:
-            return H
-
-
-def by_root(characters, V, E=32, biases=2, embedding=True, up=0):
-    b, c = 4 * (E + biases) + V, V + V * E * embedding - characters
-    return max(0, math.floor((math.sqrt(max(0, b * b - 16 * c)) - b) / 8) + up)
-
-
-def kept_by_slices(losses, patience):
-    """The same by looking back from each look."""
-    losses = [float(loss) for loss in losses]
-    for end in range(1, len(losses) + 1):
-        if end - 1 - losses[:end].index(min(losses[:end])) >= patience:
-            return min(losses[:end])
-    return min(losses)
-
-
-def kept_with(slack=0, equal=False):
-    def kept(losses, patience):
-        lowest, waiting = math.inf, 0
-        for loss in losses:
-            better = loss <= lowest if equal else loss < lowest
-            lowest, waiting = (loss, 0) if better else (lowest, waiting + 1)
-            if waiting == patience + slack:
-                break
-        return lowest
-
-    return kept
-
-
-def last_one(losses, patience):
-    lowest, waiting = math.inf, 0
-    for loss in losses:
-        lowest, waiting = (loss, 0) if loss < lowest else (lowest, waiting + 1)
-        if waiting == patience:
-            return loss
-    return losses[-1]
 
 
 def good_by_loop(losses):
@@ -86,27 +43,6 @@ def only_single(text):
 
 
 CASES = [
-    Case(
-        "largest-hidden",
-        other=by_counting,
-        wrong={
-            "one bias": (lambda n, V, E=32: by_root(n, V, E, biases=1), "two biases"),
-            "no embedding": (lambda n, V, E=32: by_root(n, V, E, embedding=False), "embedding"),
-            "rounded up": (lambda n, V, E=32: by_root(n, V, E, up=1), "round down"),
-            "not whole": (lambda n, V, E=32: by_root(n, V, E) + 0.5, "whole number"),
-        },
-        given={"math": math},
-    ),
-    Case(
-        "patience",
-        other=kept_by_slices,
-        wrong={
-            "one more look": (kept_with(slack=1), "more than the patience"),
-            "equal is a gain": (kept_with(equal=True), "no gain"),
-            "no stop": (lambda losses, patience: min(losses), "after the loop has stopped"),
-            "the last": (last_one, "the last loss"),
-        },
-    ),
     Case(
         "good-enough",
         other=good_by_loop,
