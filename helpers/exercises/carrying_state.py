@@ -1,85 +1,10 @@
-"""Checks of the chapter *Carrying the state*."""
+"""Checks of the page *Carrying the state*."""
 
 import numpy as np
-import torch
 
-from .answers import NotRight, Raised, as_array, call, compare, number, parts, truth
-from .inputs import normal, random_sizes
+from .answers import NotRight, as_array, call, compare, number, parts, truth
+from .inputs import random_sizes
 from .judging import register
-
-BATCHES = 47  # of 64 windows of 50, and of 320 windows of 10, in an epoch
-
-
-@register("cold-starts", wants="value")
-def cold_starts(answer):
-    """Cold starts of an epoch: T = 50 shuffled and in streams, T = 10 the same, one stream."""
-    answer = parts(answer, 5, "five numbers")
-    wanted = (
-        ("windows of 50, shuffled", 64 * BATCHES, 64),
-        ("windows of 50, in streams", 64, 64),
-        ("windows of 10, shuffled", 320 * BATCHES, 320),
-        ("windows of 10, in streams", 320, 320),
-        ("one stream", 1, 1),
-    )
-    for given, (name, right, rows) in zip(answer, wanted, strict=True):
-        slips = {
-            "that is one for each batch; a batch has many rows": BATCHES,
-            "that is a row's first window alone; every window starts from zero here": rows,
-            "the state goes on from batch to batch": rows * BATCHES,
-            "that counts the characters, not the cold starts": 64 * BATCHES * 50,
-            "that is the share": 1 / 50 if rows == 64 else 1 / 10,
-            "even the first window starts from somewhere": 0,
-        }
-        number(given, right, slips, rtol=1e-9, name=name)
-
-
-@register("record-price")
-def record_price(answer):
-    """prices(n, T) -> the n-th update, all n, all n with detach."""
-    for _ in range(3):
-        n, T = random_sizes(2, low=3, high=30)
-        last, total = n * T, T * n * (n + 1) / 2
-        names = ("the n-th update", "the sum over all updates", "the sum with detach")
-        slips = {
-            "it goes back through all windows so far": (T, None, None),
-            "the updates are not all as long as the last": (None, n * n * T, None),
-            "the first update goes back through one window": (None, T * n * (n - 1) / 2, None),
-            "do characters count, or windows?": (n, n * (n + 1) / 2, n),
-            "that is one update; all together are asked for": (None, None, T),
-        }
-        compare(call(answer, n, T), (last, total, last), names, slips)
-
-
-@register("handed-on")
-def handed_on(answer):
-    """handed_on((h, c)), each (1, B, H) -> rolled by one row, the first row zero, detached."""
-    for _ in range(2):
-        B, H = random_sizes(2, low=3)
-        parts = normal(1, B, H), normal(1, B, H)
-
-        def moved(part, step):
-            new = np.roll(part, step, axis=1)
-            new[:, 0 if step > 0 else -1] = 0
-            return new
-
-        wrong = {
-            "reversed: row 1 continues where row 0 stopped": [moved(p, -1) for p in parts],
-            "reversed, and the last has no predecessor": [np.roll(p, -1, axis=1) for p in parts],
-            "row 0 has no predecessor": [np.roll(p, 1, axis=1) for p in parts],
-            "this rolls the units, not the rows": [np.roll(p, 1, axis=2) for p in parts],
-            "nothing has moved": parts,
-            "no state is passed on": [0 * p for p in parts],
-        }
-        slips = {name: tuple(both) for name, both in wrong.items()}
-        expected = tuple(moved(p, 1) for p in parts)
-        compare(call(answer, parts), expected, ("h", "c"), slips)
-    carried = tuple(torch.ones(1, 3, 2, requires_grad=True) * 2 for _ in "hc")
-    try:
-        got = call(answer, carried)
-    except Raised:
-        return  # written in NumPy: there is no gradient to be cut
-    if any(isinstance(part, torch.Tensor) and part.requires_grad for part in got):
-        raise NotRight("the state is not detached: a gradient would go back into the last epoch")
 
 
 @register("loader-order", wants="value")
@@ -138,22 +63,3 @@ def break_among(answer):
         slips = {name: wrong.astype(float) for name, wrong in slips.items()}
         got = call(answer, read, k, line_break)
         compare(got, found[:, :k].any(axis=1), "the answer for each row", slips)
-
-
-@register("some-reset")
-def some_reset(answer):
-    """some_reset((h, c), hit (B,)), (1, B, H) each -> the same with zeros in the rows hit."""
-    for _ in range(3):
-        B, H = random_sizes(2, low=4)
-        parts, hit = (normal(1, B, H), normal(1, B, H)), np.arange(B) % 3 == 1
-        kept = ~hit[:, None]
-        units = np.arange(H) % 3 == 1
-        wrong = {
-            "the rows that were not hit are zero": [p * ~kept for p in parts],
-            "nothing is zero": parts,
-            "if one row is hit, the others keep their state": [0 * p for p in parts],
-            "these are units and not rows": [p * ~units for p in parts],
-        }
-        slips = {name: tuple(both) for name, both in wrong.items()}
-        expected = tuple(p * kept for p in parts)
-        compare(call(answer, parts, hit), expected, ("h", "c"), slips)

@@ -7,11 +7,10 @@ from pathlib import Path
 import pytest
 
 from helpers import results
-from helpers.exercises.judging import judged
 from helpers.results import stored_run
 from tests.needs import TINY_SHAKESPEARE, its_corpus
 from tools import records
-from tools.runs import carrying_state, common
+from tools.runs import common
 from tools.runs.__main__ import main
 from tools.runs.common import FIRST, RUNS, TOLERANCE, NotHere, long_run, repeated, short
 
@@ -72,15 +71,6 @@ def test_the_first_losses_come_out_again(name, model):
         pytest.skip(TINY_SHAKESPEARE if missing else str(error))
     why = f"{name} was made by other code: python -m tools.runs {name}; {short(model)}"
     assert losses == pytest.approx(model["first_losses"], abs=TOLERANCE), why
-
-
-@pytest.mark.parametrize(
-    ("name", "function"),
-    [("handed-on", carrying_state.handed_on), ("some-reset", carrying_state.some_reset)],
-)
-def test_what_the_first_losses_do_not_reach_passes_the_readers_check(name, function):
-    """Rows are handed on after a whole epoch; the repeated losses end before."""
-    assert judged(name, function)
 
 
 def declare(name, corpus=None, losses=(1.0, 2.0), size=3):

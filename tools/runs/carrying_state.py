@@ -1,179 +1,124 @@
-"""The runs of *Carrying the state*: windows in which order, of which length?"""
+"""The runs of *Carrying the state*: in which order windows are read, where they are cut, and
+what the network begins each with.
 
+Question: does a network that is trained on windows predict better if its state is carried from
+one window to the next? Held equal: text, updates, characters in an update, first weights.
+Could have said no: each of order, borders and state is changed alone, and a network of shuffled
+windows reads some characters before each window without learning from them.
+"""
+
+import functools
 import itertools
-import time
 
-import numpy as np
 import torch
 from torch.nn import functional as F
 
-from helpers.corpus import load_corpus
-from helpers.statistics import block_bootstrap
-from helpers.training import character_losses, epoch_batches, evaluate, train_step
-from tools.runs.common import BLOCK, FIRST, build, first_losses, long_run, parts, rounded
+from helpers.studies import protocol
+from helpers.training import epoch_batches, train_step
+from tools.runs.common import build, first_losses, long_run, rounded, stored_blocks
+from tools.runs.course import PLAY, all_plays, play_and_curve
 
-CHARACTERS = 3200  # in the batch of each update, whatever the length of its windows
-# Architecture, length of the windows, their order, whether the state is carried.
-MAIN = [
-    ("lstm", length, *way) for length in (50, 10) for way in (("disjoint", False), ("stream", True))
-]
-CONTROLS = [("lstm", 50, "stream", False), ("lstm", 10, "stream", False)]  # the order alone
-CONTROLS += [("lstm", 10, "disjoint", True)]  # carried to where it does not belong
-CONTROLS += [("rnn", 10, "disjoint", False), ("rnn", 10, "stream", True)]
-SHIFTED = [("lstm", length, "shifted", True) for length in (50, 10)]
-SHIFTED_CONTROLS = [("lstm", length, "shifted", False) for length in (50, 10)]
-RESETS = [{"reset": share} for share in (0.0, 0.1, 0.3, 1.0)] + [{"handed_on": True}]
-AFTER = (1, 2, 4, 8, 16, 32, 64, 128, 256)  # characters read before one is predicted
-FURTHER, STRIDE = 200, 8  # shuffled characters before those; every eighth place of the text
-
-
-def handed_on(state):
-    """Row r + 1 goes on where row r stopped, (1, B, H) each; row 0 has nobody before it."""
-    moved = [part.roll(1, dims=1).detach() for part in state]
-    return tuple(part.index_fill(1, torch.tensor([0]), 0.0) for part in moved)
+SEEDS, EPOCHS, CHARACTERS = (1, 2, 3), 5, 1600  # characters predicted in an update
+BURN_IN = 20  # characters read before a window, where nothing is learned
+SCORED, WINDOW = 40_000, 50  # characters of each test play; from zero, for the windowed loss
+SHUFFLED, FURTHEST = 200, 128  # characters: how many are shuffled, and how many are not at most
+NAMES = ("length", "order", "borders", "state")
+EIGHT = [(10, *way) for way in itertools.product(
+    ("shuffled", "in order"), ("fixed", "moving"), ("zero", "carried")
+)]  # fmt: skip
+WAYS = [*EIGHT, (10, "shuffled", "moving", "burn-in")]
+WAYS += [
+    (50, "shuffled", "moving", "zero"), (50, "in order", "moving", "zero"),
+    (50, "in order", "moving", "carried"), (50, "shuffled", "moving", "burn-in"),
+]  # fmt: skip
 
 
-def some_reset(state, hit):
-    """The state, (1, B, H) each, with zeros in the rows where ``hit`` (B,) is true."""
-    return tuple(part.masked_fill(hit[:, None], 0.0).detach() for part in state)
+@functools.cache
+def tests():
+    """The first characters of each test play: a list of (SCORED,)."""
+    return [torch.as_tensor(ids[:SCORED]).long() for ids in protocol.test_plays(all_plays())]
 
 
-def train_carrying(configuration, corpus, epochs=1, steps=None, callback=None):
-    """The reference recipe with windows and state as a configuration has them.
+def train_way(configuration, epochs=EPOCHS, steps=None):
+    """The reference LSTM, on *Coriolanus* as a configuration has it -> model, losses.
 
-    Returns the model, each update's loss, and seconds of processor time without ``callback``.
+    With moving borders the play is a circle, read from a new place in each epoch.
     """
-    run = configuration
-    text = torch.as_tensor(parts(corpus, run.get("choosing", False))[0])
-    model = build(run["cell"], len(load_corpus(corpus).vocab), run["seed"])
-    optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
-    order = torch.Generator().manual_seed(run["seed"])
-    length, losses, seconds, state = run["seq_len"], [], 0.0, None
-    for epoch in range(1, epochs + 1):
-        started = time.process_time()
-        state = handed_on(state) if run.get("handed_on") and state is not None else None
-        windows, rotated = run["windows"], text
-        if windows == "shifted":  # the text as a circle, read from a new place in each epoch
-            start = torch.randint(len(text), (), generator=order).item()
-            windows, rotated = "stream", text.roll(-start)
-        batches = epoch_batches(rotated, length, CHARACTERS // length, windows, order)
+    length, order, borders, start = (configuration[name] for name in NAMES)
+    text = torch.as_tensor(play_and_curve()[0]).long()
+    model = build("lstm", len(all_plays().vocab), configuration["seed"])
+    optimizer = torch.optim.Adam(model.parameters(), lr=3e-3, fused=True)
+    chance = torch.Generator().manual_seed(configuration["seed"])
+    windows, losses = {"shuffled": "disjoint", "in order": "stream"}[order], []
+    for _ in range(epochs):
+        places, state = torch.arange(len(text)), None
+        if borders == "moving":
+            places = places.roll(torch.randint(len(text), (), generator=chance).item())
+        batches = epoch_batches(places, length, CHARACTERS // length, windows, chance)
         for x, y in itertools.islice(batches, steps):
-            state = state if run["carry"] else None
-            if run.get("reset") and state is not None:
-                state = some_reset(state, torch.rand(len(x), generator=order) < run["reset"])
-            loss, _, state = train_step(model, x, y, optimizer, state=state)
-            losses.append(loss)
-        seconds += time.process_time() - started
-        if callback is not None:
-            callback(epoch, model)
-    return model, losses, seconds
-
-
-def repeat_carrying(configuration, corpus):
-    return train_carrying(configuration, corpus, steps=FIRST)[1]
-
-
-def over_seeds(ways, controls=(), seeds=range(5)):
-    """Configurations of ways to train; the controls have the first three seeds."""
-    names = ("cell", "seq_len", "windows", "carry")
-    return [
-        dict(zip(names, way, strict=True)) | {"seed": seed}
-        for seed in seeds
-        for way in [*ways, *(controls if seed < 3 else ())]
-    ]
-
-
-def settings(epochs, eval_every):
-    at = list(range(eval_every, epochs + 1, eval_every))
-    return {"epochs": at, "characters": CHARACTERS, "after": AFTER, "block": BLOCK}
-
-
-@long_run(
-    "carrying-state", repeat=repeat_carrying, plan=over_seeds(MAIN, CONTROLS),
-    settings=settings(30, 5),
-)  # fmt: skip
-@long_run(
-    "carrying-state-shifted", repeat=repeat_carrying, plan=over_seeds(SHIFTED, SHIFTED_CONTROLS),
-    settings=settings(30, 5),
-)  # fmt: skip
-@long_run(
-    "carrying-state-tinyshakespeare", repeat=repeat_carrying, corpus="tinyshakespeare",
-    plan=over_seeds(SHIFTED + SHIFTED_CONTROLS, seeds=range(3)),
-    settings=settings(4, 2), epochs=4, eval_every=2, context_on=20_000,
-)  # fmt: skip
-def carrying_state(configuration, corpus, epochs=30, eval_every=5, context_on=None):
-    """Windows shuffled or in order, the state dropped or carried; each scored both ways.
-
-    The useful context is measured for the two ways that make sense; with ``context_on``, for
-    all, on so many held-out characters.
-    """
-    held_out = load_corpus(corpus).split()[1]
-    found = {"stream_loss": [], "window_loss": []}
-
-    def evaluate_both(epoch, model):
-        if epoch % eval_every == 0:
-            found["stream_loss"].append(round(evaluate(model, held_out), 6))
-            found["window_loss"].append(round(evaluate(model, held_out, window=50), 6))
-
-    model, losses, seconds = train_carrying(configuration, corpus, epochs, callback=evaluate_both)
-    found["train_loss"] = rounded(np.reshape(losses, (epochs, -1)).mean(axis=1))
-    found["cpu_seconds"] = round(seconds, 2)
-    if context_on or configuration["carry"] == (configuration["windows"] != "disjoint"):
-        found["context"] = useful_context(model, held_out[:context_on])
-    return found | first_losses(losses)
-
-
-STREAMS = {"cell": "lstm", "seq_len": 10, "windows": "stream", "carry": True, "choosing": True}
-EPOCHS = 10
-
-
-@long_run(
-    "carrying-state-resets", repeat=repeat_carrying,
-    plan=[STREAMS | {"seed": seed} | way for way in RESETS for seed in range(3)],
-    settings={"epochs": EPOCHS, "after": AFTER, "block": BLOCK},
-)  # fmt: skip
-def resets(configuration, corpus):
-    """Streams of windows of 10 on nine tenths of the training part, scored on its last tenth.
-
-    The state of a row is set to zero before a window with a probability, or handed on to the
-    next row at the end of an epoch.
-    """
-    validation_ids = parts(corpus, choosing=True)[1]
-    model, losses, _ = train_carrying(configuration, corpus, EPOCHS)
-    return {
-        "stream_loss": round(evaluate(model, validation_ids), 6),
-        "window_loss": round(evaluate(model, validation_ids, window=50), 6),
-        "context": useful_context(model, validation_ids),
-        **first_losses(losses),
-    }
-
-
-def useful_context(model, ids):
-    """What it costs if nothing, or shuffled text, came before the last so many characters.
-
-    For each number in AFTER: nats more than with the whole text before, as (mean, low, high)
-    of a block bootstrap over the held-out text.
-    """
-    ids = torch.as_tensor(ids)
-    places = torch.arange(FURTHER, len(ids) - max(AFTER), STRIDE)[:, None]
-    mixed = torch.rand(len(places), FURTHER, generator=torch.Generator().manual_seed(0)).argsort(1)
-    starts = {"nothing": None, "shuffled": ids[places - FURTHER + mixed]}
-    at = torch.tensor(AFTER)
-    whole = character_losses(model, ids.numpy())[(places + at - 1).numpy()]
-    found = {}
-    for name, before in starts.items():
-        losses = []
-        for rows in torch.arange(len(places)).split(500):
-            read, targets = ids[places[rows] + torch.arange(at[-1])], ids[places[rows] + at]
-            with torch.no_grad():
+            if start == "burn-in":
+                before = text[x[:, :1] - torch.arange(BURN_IN, 0, -1)]
+                with torch.no_grad():
+                    state = model.recurrent(model.embedding(before))[1]
+            elif start == "zero":
                 state = None
-                if before is not None:
-                    _, state = model.recurrent(model.embedding(before[rows]))
-                h, _ = model.recurrent(model.embedding(read), state)  # (B, T, H)
-                logits = model.output(h[:, at - 1])  # (B, len(AFTER), V)
-            losses.append(F.cross_entropy(logits.transpose(1, 2), targets, reduction="none"))
-        more = torch.cat(losses).numpy() - whole
-        found[name] = [
-            rounded(block_bootstrap(np.mean, column, block=BLOCK // STRIDE), 5) for column in more.T
-        ]
+            loss, _, state = train_step(model, text[x], text[y], optimizer, state=state)
+            losses.append(loss)
+    return model, losses
+
+
+def windowed(model, texts):
+    """The losses of texts in windows of WINDOW, each from zero: as ``protocol.play_losses``."""
+    found = []
+    for ids in texts:
+        ends = len(ids) - 1 - (len(ids) - 1) % WINDOW
+        rows = ids[:ends].view(-1, WINDOW), ids[1 : ends + 1].view(-1, WINDOW)
+        with torch.no_grad():
+            parts = [
+                F.cross_entropy(model(x)[0].transpose(1, 2), y, reduction="none")
+                for x, y in zip(rows[0].split(500), rows[1].split(500), strict=True)
+            ]
+        found.append(torch.cat(parts).flatten().double().numpy())
     return found
+
+
+def beyond(model, texts, streamed):
+    """Nats more than as a stream if all further back than k characters is shuffled, k from 1.
+
+    Mean over places FURTHEST apart, and over k from a power of two up to the next.
+    """
+    chance, more = torch.Generator().manual_seed(0), []
+    for ids, losses in zip(texts, streamed, strict=True):
+        places = torch.arange(SHUFFLED, len(ids) - FURTHEST, FURTHEST)[:, None]
+        mixed = torch.rand(len(places), SHUFFLED, generator=chance).argsort(dim=1)
+        with torch.no_grad():
+            state = model.recurrent(model.embedding(ids[places - SHUFFLED + mixed]))[1]
+            at = places + torch.arange(FURTHEST)
+            logits = model(ids[at], state)[0].transpose(1, 2)
+            nats = F.cross_entropy(logits, ids[at + 1], reduction="none")
+        more.append(nats.double() - torch.as_tensor(losses)[at])
+    mean = torch.cat(more).mean(dim=0)  # (FURTHEST,)
+    return rounded(mean[2**i - 1 : 2 ** (i + 1) - 1].mean() for i in range(8))
+
+
+@long_run(
+    "carrying-state",
+    corpus="shakespeare",
+    repeat=lambda configuration, corpus: train_way(configuration, epochs=1, steps=20)[1],
+    plan=[dict(zip(NAMES, way, strict=True)) | {"seed": seed} for seed in SEEDS for way in WAYS],
+    settings={
+        "play": PLAY, "epochs": EPOCHS, "characters": CHARACTERS, "burn_in": BURN_IN,
+        "scored": SCORED, "window": WINDOW,
+    },
+)  # fmt: skip
+def carrying_state(configuration, corpus):
+    """One training, scored on the test plays as streams and in windows."""
+    model, losses = train_way(configuration)
+    found = {"train": rounded(torch.tensor(losses).view(EPOCHS, -1).mean(dim=1))}
+    streamed = protocol.play_losses(model, tests())
+    for name, scored in (("stream", streamed), ("windows", windowed(model, tests()))):
+        found[f"test_{name}"] = round(protocol.mean_loss(scored), 6)
+        found[f"test_blocks_{name}"] = stored_blocks(scored)
+    if configuration["borders"] == "moving":
+        found["beyond"] = beyond(model, tests(), streamed)
+    return found | first_losses(losses)
