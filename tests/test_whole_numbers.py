@@ -15,7 +15,7 @@ import torch
 from helpers.cli.encoded import encode_texts
 from helpers.corpus import Vocabulary, disjoint_windows, load_corpus
 from helpers.gates import record_gates
-from helpers.models import CharRNN, CharTransformer
+from helpers.models import CharRNN, CharTransformer, window_mask
 from helpers.ngram import NGram
 from helpers.numpy_lstm import NumpyCharLSTM
 from helpers.plotting import smooth
@@ -135,7 +135,7 @@ REFUSED = [
 ]  # fmt: skip
 
 # What Training and the command line call, which have checked the numbers.
-CALLED_WITH_CHECKED = {epoch_batches, encode_texts}
+CALLED_WITH_CHECKED = {epoch_batches, encode_texts, window_mask}
 DRAWINGS = ("helpers.studies.diagrams", "helpers.studies.gru", "helpers.studies.lstm")  # sizes
 
 each_argument = pytest.mark.parametrize(
