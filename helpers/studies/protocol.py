@@ -39,16 +39,22 @@ def test_plays(corpus):
 test_plays.__test__ = False  # for pytest, which would take it for a test
 
 
+def side_by_side(texts):
+    """Ids, a list of (N,), as the rows of one batch; what is short ends with zeros."""
+    rows = torch.zeros(len(texts), max(map(len, texts)), dtype=torch.long)
+    for row, ids in zip(rows, texts, strict=True):
+        row[: len(ids)] = torch.as_tensor(ids)
+    return rows
+
+
 def play_losses(model, texts):
     """The loss of each target of some texts, each one stream from a zero state.
 
     The texts are read side by side, as rows of one batch: ids, a list of (N,) -> nats, a list
     of (N - 1,). ``helpers.training.character_losses`` gives the same for one of them.
     """
-    length = max(map(len, texts)) - 1
-    rows = torch.zeros(len(texts), length + 1, dtype=torch.long)  # what is short ends with zeros
-    for row, ids in zip(rows, texts, strict=True):
-        row[: len(ids)] = torch.as_tensor(ids)
+    rows = side_by_side(texts)
+    length = rows.shape[1] - 1
     losses, state = torch.empty(len(texts), length), None
     with evaluating(model), torch.no_grad():
         for start in range(0, length, PIECE):

@@ -114,13 +114,14 @@ def begin(cell, width, lr, size, seed, equal=None, steps=None):
 def first_losses(model, corpus):
     """The first losses of a stored model, computed again."""
     wanted = (model[key] for key in ("cell", "width", "lr", "size", "seed"))
-    _, training = begin(*wanted, model.get("equal"))
-    losses = []
+    return first_of(begin(*wanted, model.get("equal"))[1])
+
+
+def first_of(training):
+    """The first REPEATED losses of a training that has not begun."""
     with training.own_randomness():
-        for loss in training.rest_of_epoch():
-            losses.append(loss)
-            if len(losses) == REPEATED:
-                return losses
+        losses = training.rest_of_epoch()
+        return [next(losses) for _ in range(REPEATED)]
 
 
 def train(cell, width, lr, size, seed, equal=None):

@@ -12,7 +12,7 @@ import numpy as np
 
 from helpers.studies import memorisation, protocol
 from helpers.training import evaluate, fit
-from tools.runs.common import FIRST, build, first_losses, long_run, rounded
+from tools.runs.common import FIRST, build, first_losses, long_run, rounded, stored_blocks
 from tools.runs.course import all_plays, play_and_curve
 
 # Of all pages one half is trained on. Updates at which the network is judged; the last is the end.
@@ -67,11 +67,10 @@ class Judge:
 
     def losses(self, model):
         pages = protocol.play_losses(model, self.page_ids)
-        tests = protocol.block_means(protocol.play_losses(model, self.tests))
         validation = evaluate(model, play_and_curve()[1], progress=False)
         return {
             "pages": rounded([page.mean() for page in pages], 4),
-            "test_blocks": [rounded(play, 4) for play in tests],
+            "test_blocks": stored_blocks(protocol.play_losses(model, self.tests)),
             "validation": round(validation, 6),
             "exposure": rounded(
                 [memorisation.exposure(model, self.vocab, c) for c in self.canaries], 3

@@ -53,10 +53,7 @@ def three_losses(model, texts):
     vocab = all_plays().vocab
     letter = torch.tensor([char.isalpha() or char == "'" for char in vocab.chars])
     line_break = vocab.encode("\n")[0]
-    rows = torch.zeros(len(texts), max(map(len, texts)), dtype=torch.long)
-    for row, ids in zip(rows, texts, strict=True):
-        row[: len(ids)] = torch.as_tensor(ids)
-    state, found = None, []
+    rows, state, found = protocol.side_by_side(texts), None, []
     with evaluating(model):
         for start in range(0, rows.shape[1] - 1, protocol.PIECE):
             part = rows[:, start : start + protocol.PIECE + 1]
