@@ -18,11 +18,11 @@ from helpers.sampling import generate
 from helpers.training import evaluate, fit
 from tests.site.browser import longest_tasks, page_of, traced
 from tests.site.test_playground import AXE, NAME_OF_FOCUSED
-from tools.site.playground import ARITHMETIC, LEARNING, SCRIPTS, TRAINING_SCRIPTS, WITHOUT
+from tools.site.playground import ARITHMETIC, LEARNING, SCRIPTS, TEXTS, TRAINING_SCRIPTS, WITHOUT
 
 ROOT = Path(__file__).resolve().parents[2]
 PLAYGROUND = ROOT / "extra/_static/playground"
-SHORT = load_corpus("excerpts", limit=2000).text
+SHORT = load_corpus("coriolanus", limit=2000).text
 
 
 # ---------------------------------------------------------------- the arithmetic
@@ -386,19 +386,22 @@ def test_pause_pauses_and_stop_stops(opened):
     assert button(page, "Stop").is_disabled()
 
 
-def test_the_books_texts_can_be_taken(opened):
+@pytest.mark.parametrize("name", TEXTS)
+def test_the_books_texts_can_be_taken(opened, name):
     page = opened()
+    offered = page.get_by_label("Text", exact=True).locator("option")
+    assert [option.get_attribute("value") for option in offered.all()] == [*TEXTS, "own"]
     asked = []
     page.on("request", lambda request: asked.append(request.url.rpartition("/")[2]))
-    page.get_by_label("Text", exact=True).select_option("austen")
+    page.get_by_label("Text", exact=True).select_option(name)
     page.get_by_label("Size").select_option("32")
     assert page.get_by_label("Your text").is_hidden()
     assert asked == []
     button(page, "Train").click()
     page.wait_for_function("document.querySelectorAll('.tr-sample').length >= 2")
     button(page, "Stop").click()
-    assert asked[0] == "austen.js"
-    corpus = load_corpus("austen")
+    assert asked[0] == f"{name}.js"
+    corpus = load_corpus(name)
     train_ids, held_ids = corpus.split()
     facts = page.locator(".tr-facts").inner_text()
     assert f"learns from {len(train_ids):,} characters, of {len(corpus.vocab)} kinds" in facts

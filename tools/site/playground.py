@@ -40,7 +40,7 @@ SCRIPTS = [
 ]  # fmt: skip
 LEARNING = ["matrices", "learner", "corpus", "trainer"]
 TRAINING_SCRIPTS = [*LEARNING, "training-form", "curve", "train-here"]
-TEXTS = ("excerpts", "austen")
+TEXTS = ("coriolanus", "austen")
 
 
 class Playground(SphinxDirective):
@@ -84,7 +84,7 @@ def add_files(app, pagename, templatename, context, doctree):
 
 
 def write_texts(folder):
-    """The book's two corpora as scripts in ``folder``; each sets charbookTexts[name]."""
+    """Two of the book's texts as scripts in ``folder``; each sets charbookTexts[name]."""
     folder.mkdir(parents=True, exist_ok=True)
     for name in TEXTS:
         text = json.dumps(load_corpus(name).text)

@@ -4,7 +4,7 @@ charbook.define("trainingForm", ["corpus", "page"], (
   { LIMITS }, { h, labelled, loadScript, numberIn, whole },
 ) => {
   const TEXTS = {
-    excerpts: "Shakespeare: scenes from six plays",
+    coriolanus: "Shakespeare: Coriolanus",
     austen: "Austen: four chapters of a novel",
     own: "A text of my own",
   };
@@ -27,7 +27,7 @@ charbook.define("trainingForm", ["corpus", "page"], (
       this.onMessage = onMessage;
       const options = (entries, chosen) =>
         entries.map(([value, text]) => h("option", { value, selected: value === chosen }, text));
-      this.text = h("select", {}, ...options(Object.entries(TEXTS), "excerpts"));
+      this.text = h("select", {}, ...options(Object.entries(TEXTS), "coriolanus"));
       this.text.addEventListener("input", () => this.#showOwn());
       this.own = h("textarea", { rows: "6", spellcheck: "false", dir: "auto" });
       this.file = h("input", { type: "file", accept: ".txt,.md,text/*" });
