@@ -9,6 +9,7 @@ import pytest
 from filelock import FileLock
 
 from tests.site.browser import chromium, watch
+from tools.site.live import figures
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -16,7 +17,8 @@ CONF = f"""
 import sys
 sys.path.insert(0, {str(ROOT)!r})
 project = "Test"
-extensions = ["myst_parser", "tools.site.architectures", "tools.site.playground"]
+extensions = ["myst_parser", "tools.site.architectures", "tools.site.playground",
+    "tools.site.live"]
 myst_enable_extensions = ["colon_fence"]
 html_theme = "sphinx_book_theme"
 html_context = {{"default_mode": "auto"}}
@@ -29,12 +31,15 @@ exclude_patterns = ["out"]
 INTRODUCTION = "Here a network of the book runs."
 SOURCES_OF_PAGES = {
     "index": f"# With\n\n:::{{playground}}\n{INTRODUCTION}\n:::\n\n"
-    "```{toctree}\nplain\nown\narrives\ntrain\n```\n",
+    "```{toctree}\n:glob:\n*\n```\n",
     "plain": "# Without\n\nNothing here.\n",
     "own": f"# Own\n\n:::{{playground}}\n:mode: surprise\n{INTRODUCTION}\n:::\n",
     "arrives": f"# Arrives\n\n:::{{playground}}\n:arrive:\n{INTRODUCTION}\n:::\n",
     "train": "# Train\n\n:::{train-here}\nYour text stays with you.\n:::\n",
 }
+LIVE = {name: f":::{{live}} {name}\nMove something.\n:::\n" for name in figures()}
+SOURCES_OF_PAGES |= {f"live-{name}": f"# Live\n\n{figure}" for name, figure in LIVE.items()}
+SOURCES_OF_PAGES["live"] = "# All\n\n" + "\n".join(LIVE.values())
 
 
 @pytest.fixture(scope="package")  # not longer: Playwright's loop would be in other tests' way
@@ -45,8 +50,8 @@ def browser():
 
 @pytest.fixture(scope="session")
 def small_site(tmp_path_factory):
-    """A small site in the book's theme, built once for all workers: three pages with the
-    playground, one without, and one on which a network can be trained."""
+    """A small site in the book's theme, built once for all workers: pages with the playground,
+    one without, one on which a network can be trained, and those of the live figures."""
     shared = tmp_path_factory.getbasetemp()
     if "PYTEST_XDIST_WORKER" in os.environ:
         shared = shared.parent

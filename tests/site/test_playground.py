@@ -362,12 +362,12 @@ def test_it_writes_2000_characters_a_second(engine):
 
 def test_what_the_page_states_again_is_what_python_has(engine):
     """Constants that JavaScript cannot import."""
-    for name in ("architectures", "page", "heatmap"):
+    for name in ("architectures", "page", "colours"):
         path = PLAYGROUND / f"{name}.js"
         engine.add_script_tag(**({"path": path} if path.exists() else {"content": script()}))
-    stops = engine.evaluate("charbook.heatmap.COLOURS.light")
+    stops = engine.evaluate("charbook.colours.COLOURS.light")
     for name, colours in {"amount": plotting.AMOUNT, "signed": plotting.SIGNED}.items():
-        ramp = engine.evaluate("stops => Array.from(charbook.heatmap.ramp(stops))", stops[name])
+        ramp = engine.evaluate("stops => Array.from(charbook.colours.ramp(stops))", stops[name])
         theirs = 255 * colours(np.linspace(0, 1, 256))[:, :3]
         assert np.abs(np.reshape(ramp, (256, 3)) - theirs).max() <= 1.01
     shown = engine.evaluate("all => all.map(charbook.page.visible)", list(plotting.VISIBLE))

@@ -35,8 +35,8 @@ WITHOUT = (
 )
 ARITHMETIC = ["parts", "engine", "sampling"]
 SCRIPTS = [
-    *ARITHMETIC, "architectures", "page", "text-view", "bars", "heatmap", "mode", "write",
-    "surprise", "compare", "settings", "playground",
+    *ARITHMETIC, "architectures", "page", "text-view", "bars", "colours", "heatmap", "mode",
+    "write", "surprise", "compare", "settings", "playground",
 ]  # fmt: skip
 LEARNING = ["matrices", "learner", "corpus", "trainer"]
 TRAINING_SCRIPTS = [*LEARNING, "training-form", "curve", "train-here"]

@@ -169,6 +169,8 @@ def without_fences(text, references):
                 lines += references.glued[title]["text/markdown"].split("\n")
             elif kind in ("playground", "train-here"):
                 lines.append("> *On the site, there is a live figure here.*")
+            elif kind == "live":
+                lines += ["> **A live figure, on the site**", ">"]
             else:
                 lines += [f"> **{title or kind.capitalize()}**", ">"]
         elif quoted and line.strip() == quoted[-1][0]:

@@ -1,34 +1,15 @@
 "use strict";
 /* The gates of an LSTM over a text, as a picture: one column a character, one row a unit. */
-charbook.define("heatmap", ["page"], ({ h, labelled, pointerMoved, quoted, visible }) => {
+charbook.define("heatmap", ["page", "colours"], (
+  { h, labelled, pointerMoved, quoted, visible }, { COLOURS, ramp },
+) => {
   const VALUES = { // a state's field -> name, lowest and highest value shown
     forget: ["forget gate", 0, 1], input: ["input gate", 0, 1], output: ["output gate", 0, 1],
     cell: ["candidate", -1, 1], c: ["cell state", -5, 5], h: ["hidden state", -1, 1],
   };
-  const COLOURS = { // from the lowest value to the highest; the light ones as in helpers/plotting.py
-    light: {
-      amount: ["#ffffff", "#9cc3e6", "#0072b2", "#08244a"],
-      signed: ["#0072b2", "#ffffff", "#d55e00"],
-    },
-    dark: {
-      amount: ["#14181e", "#1f4e79", "#4aa3df", "#eaf4ff"],
-      signed: ["#4aa3df", "#14181e", "#f08a3c"],
-    },
-  };
   const WIDTH = 10; // of a character, in CSS pixels
   const HEIGHT = 2; // of a unit
   const SHOWN = 240; // characters at once
-
-  /* 256 colours (256 * 3 bytes) between the stops. */
-  function ramp(stops) {
-    const rgb = stops.map((s) => [1, 3, 5].map((k) => parseInt(s.slice(k, k + 2), 16)));
-    return Uint8Array.from({ length: 768 }, (_, k) => {
-      const position = (Math.floor(k / 3) / 255) * (rgb.length - 1);
-      const left = Math.min(Math.floor(position), rgb.length - 2);
-      const share = position - left;
-      return Math.round(rgb[left][k % 3] * (1 - share) + rgb[left + 1][k % 3] * share);
-    });
-  }
 
   class Heatmap {
     /* onInspect(place or null, whether to stay there) */
@@ -195,5 +176,5 @@ charbook.define("heatmap", ["page"], ({ h, labelled, pointerMoved, quoted, visib
     }
   }
 
-  return { COLOURS, Heatmap, ramp };
+  return { Heatmap };
 });

@@ -1,0 +1,135 @@
+"use strict";
+/* The back-off ladder of the lesson on counting: what followed the last k characters of the
+   reader's text in Coriolanus, for each k, and what such counts write. */
+charbook.live("ladder", ["page", "sampling", "slider", "barChart", "say"], ["texts/coriolanus"], (
+  { h, labelled, percent, visible, whole }, { Uniforms, pick }, Slider, BarChart, Say,
+) => {
+  const V = 63; // characters of the complete plays
+  const LONGEST = 7; // characters of a context
+  const [SHOWN, WRITTEN] = [8, 240]; // bars; characters that are written
+  const START = { text: "If music be the food of lov", length: 4 };
+
+  /* A text -> follow(context), how often each character followed it there: {n, times: Map}. */
+  function counter(text) {
+    const known = new Map();
+    const count = (context) => {
+      const times = new Map();
+      let n = 0;
+      const add = (next) => {
+        if (next === undefined) return; // the end of the text
+        times.set(next, (times.get(next) ?? 0) + 1);
+        n++;
+      };
+      if (!context) for (const next of text) add(next);
+      else
+        for (let at = text.indexOf(context); at >= 0; at = text.indexOf(context, at + 1))
+          add(text[at + context.length]);
+      return { n, times };
+    };
+    return (context) => {
+      if (!known.has(context)) known.set(context, count(context));
+      return known.get(context);
+    };
+  }
+
+  const ending = (text, length) => (length ? text.slice(-length) : "");
+
+  /* The rungs for the end of a text, from no context up: {context, n, times}. */
+  function ladder(follow, text, longest) {
+    return Array.from({ length: Math.min(longest, text.length) + 1 }, (_, length) => {
+      const context = ending(text, length);
+      return { context, ...follow(context) };
+    });
+  }
+
+  /* p(character) by the rule of the lesson: each rung has n votes, the one below it V. */
+  const probability = (rungs, character) =>
+    rungs.reduce((p, { n, times }) => ((times.get(character) ?? 0) + V * p) / (n + V), 1 / V);
+
+  /* `count` characters more, drawn from the plain counts of the longest context that was seen. */
+  function write(follow, text, length, count, seed) {
+    const random = new Uniforms(seed);
+    let all = text;
+    for (let i = 0; i < count; i++) {
+      const rung = ladder(follow, all, length).filter(({ n }) => n).at(-1);
+      const order = [...rung.times.keys()].sort();
+      all += order[pick(order.map((c) => rung.times.get(c)), random.next())];
+    }
+    return all.slice(text.length);
+  }
+
+  function build(place, { coriolanus }) {
+    const follow = counter(coriolanus);
+    const characters = [...follow("").times.keys()].sort();
+    let seed = 1;
+    const text = h("input", { type: "text", spellcheck: "false", autocomplete: "off", maxlength: "200" });
+    text.value = START.text;
+    const format = (k) => (k ? `the last ${k === 1 ? "character" : `${k} characters`}` : "nothing");
+    const length = new Slider(
+      { label: "It looks at", min: 0, max: LONGEST, step: 1, value: START.length, format, onInput: show },
+    );
+    const heads = [["next", "next character"], ["", "bar"], ["count", "times counted"], ["p", "probability"]];
+    const bars = new BarChart({ heads });
+    const rows = h("tbody");
+    const [ahead, written] = [h("b"), h("span")];
+    const say = new Say();
+    const again = h("button", { type: "button" }, "Write again");
+    const column = (name) => h("th", { scope: "col" }, name);
+    text.addEventListener("input", show);
+    again.addEventListener("click", () => {
+      seed++;
+      show();
+    });
+    place.append(
+      h("div", { class: "lv-controls" }, labelled("Your text", text), length.element),
+      h(
+        "div", { class: "lv-beside" },
+        h(
+          "table", { class: "lv-table" }, h("caption", {}, "The ladder, counted in Coriolanus"),
+          h("thead", {}, h("tr", {}, ...["context", "seen", "followed by"].map(column))), rows,
+        ),
+        bars.element,
+      ),
+      h("p", { class: "lv-label" }, "What such counts write"),
+      h("p", { class: "lv-text" }, ahead, written),
+      h("div", { class: "pg-buttons" }, again), say.element,
+    );
+
+    /* One rung as a row of the table, the chosen one marked, those above it quiet. */
+    function row({ context, n, times }, k) {
+      const most = [...times].sort(([a, m], [b, o]) => o - m || (a < b ? -1 : 1)).slice(0, 3);
+      const followers = most.map(([c, m]) => `${visible(c)} ${Math.round((100 * m) / n)} %`);
+      const kind = k === length.value ? "lv-at" : k > length.value ? "lv-off" : "";
+      const name = context ? Array.from(context, visible).join("") : "(none)";
+      return h(
+        "tr", { class: kind },
+        h("th", { scope: "row", class: context ? "lv-mono" : "" }, name),
+        h("td", { class: "lv-number" }, n ? whole(n) : "never"),
+        h("td", {}, n ? followers.join(", ") : "ask the rung below"),
+      );
+    }
+
+    function show() {
+      const rungs = ladder(follow, text.value, LONGEST);
+      rows.replaceChildren(...rungs.map(row).reverse());
+      const used = rungs.slice(0, length.value + 1);
+      const { context, times, n } = used.at(-1);
+      const likely = characters.map((name) => ({ name, value: probability(used, name) }));
+      likely.sort((a, b) => b.value - a.value);
+      const after = context ? `after “${Array.from(context, visible).join("")}”` : "after anything";
+      bars.show(
+        likely.slice(0, SHOWN).map(({ name, value }) =>
+          ({ name: visible(name), value, cells: [whole(times.get(name) ?? 0), percent(value)] })),
+        { caption: `Next character ${after}` },
+      );
+      ahead.textContent = text.value.slice(-40);
+      written.textContent = write(follow, text.value, length.value, WRITTEN, seed);
+      const seen = n ? `was seen ${whole(n)} times` : "was never seen";
+      say.say(`${context ? `“${context}”` : "No context"} ${seen}; most probable next: ${visible(likely[0].name)}.`);
+    }
+
+    show();
+  }
+
+  return { title: "The back-off ladder", build, counter, ladder, probability, write, V };
+});
