@@ -9,7 +9,9 @@ import pytest
 from filelock import FileLock
 
 from tests.site.browser import chromium, watch
+from tools.site import architectures
 from tools.site.live import figures
+from tools.site.playground import write_texts
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -65,6 +67,22 @@ def small_site(tmp_path_factory):
             sphinx = [sys.executable, "-m", "sphinx", "-q", "-W", "-b", "html"]
             subprocess.run([*sphinx, source, source / "out"], check=True)
     return source / "out"
+
+
+@pytest.fixture(scope="session")
+def static(tmp_path_factory):
+    """The site's _static as far as figures use it, without building a site."""
+    folder = tmp_path_factory.mktemp("live") / "_static"
+    (folder / "playground").mkdir(parents=True)
+    for path in (ROOT / "extra/_static/playground").iterdir():
+        (folder / "playground" / path.name).symlink_to(path)
+    (folder / "live").symlink_to(ROOT / "extra/_static/live")
+    (folder / "book.css").symlink_to(ROOT / "_static/book.css")
+    (folder / "architectures.css").write_text(architectures.style_sheet(), encoding="ascii")
+    script = architectures.script()
+    (folder / "playground/architectures.js").write_text(script, encoding="ascii")
+    write_texts(folder / "playground/texts")
+    return folder
 
 
 @pytest.fixture

@@ -26,8 +26,8 @@ ROOT = Path(__file__).resolve().parents[2]
 TITLE = yaml.safe_load((ROOT / "_config.yml").read_text(encoding="utf-8"))["title"]
 # What only a screen can do. A page that is all playground is left out as a whole.
 NOT_PRINTED = (
-    "script, a.headerlink, button, .prev-next-footer, .charbook-playground, .lv-mount, .cbc-screen, link, "
-    "details:not([open]), .tag_hide-cell, .tag_hide-input > details"
+    "script, a.headerlink, button, .prev-next-footer, .charbook-playground, .lv-mount, "
+    ".cbc-screen, link, details:not([open]), .tag_hide-cell, .tag_hide-input > details"
 )
 ON_SCREEN_ONLY = ".charbook-train-here"
 SOLUTIONS = "solutions"

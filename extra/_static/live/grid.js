@@ -1,7 +1,9 @@
 "use strict";
 /* A heatmap of few numbers: rows and columns with names, the numbers in the squares where there
    is room. For 128 units over a text there is the playground's heatmap.js. */
-charbook.define("grid", ["page", "svg", "shades"], ({ pointerMoved }, { Picture, svg, words }, { ink, onMode, shade }) => {
+charbook.define("grid", ["page", "svg", "shades"], (
+  { pointerMoved }, { Picture, svg, words }, { ink, onMode, shade },
+) => {
   const LEFT = 64; // of the squares, for the rows' names
   const TOP = 22;
 
@@ -47,7 +49,8 @@ charbook.define("grid", ["page", "svg", "shades"], ({ pointerMoved }, { Picture,
           const fill = rgb ? `rgb(${rgb})` : "none";
           parts.push(svg("rect", { ...at, fill, class: kind, "data-row": r, "data-column": c }));
           if (!rgb || !format || side < 28) return;
-          const text = words(at.x + side / 2, y + side / 2 + 4, format(value), { anchor: "middle", kind: "lv-small" });
+          const middle = { anchor: "middle", kind: "lv-small" };
+          const text = words(at.x + side / 2, y + side / 2 + 4, format(value), middle);
           text.style.fill = ink(rgb);
           parts.push(text);
         });

@@ -44,7 +44,8 @@ charbook.define("plot", ["svg"], ({ Picture, svg, words }) => {
       };
       const toX = (value) => left + share(value, x) * (right - left);
       const toY = (value) => bottom - share(value, y) * (bottom - top);
-      const parts = [words(2, 14, y.label), words((left + right) / 2, height - 6, x.label, { anchor: "middle" })];
+      const below = words((left + right) / 2, height - 6, x.label, { anchor: "middle" });
+      const parts = [words(2, 14, y.label), below];
       const [low, high] = y.log ? [Math.log10(y.low), Math.log10(y.high)] : [y.low, y.high];
       for (const tick of ticks(low, high)) {
         if (y.log && !Number.isInteger(tick)) continue;
@@ -63,7 +64,8 @@ charbook.define("plot", ["svg"], ({ Picture, svg, words }) => {
       for (const { at: [a, b], text = "", kind = "lv-one", anchor = "start" } of this.marks) {
         parts.push(svg("circle", { class: kind, cx: toX(a), cy: toY(b), r: 4 }));
         const aside = anchor === "end" ? -8 : anchor === "start" ? 8 : 0;
-        if (text) parts.push(words(toX(a) + aside, Math.max(toY(b) - 8, 28), text, { anchor, kind: "lv-name" }));
+        const above = Math.max(toY(b) - 8, 28);
+        if (text) parts.push(words(toX(a) + aside, above, text, { anchor, kind: "lv-name" }));
       }
       return { height, parts, label: this.label };
     }
@@ -77,7 +79,8 @@ charbook.define("plot", ["svg"], ({ Picture, svg, words }) => {
     const [dx, dy] = [(x2 - x1) / length, (y2 - y1) / length];
     const corner = (back, aside) =>
       `${(x2 - back * dx - aside * dy).toFixed(1)},${(y2 - back * dy + aside * dx).toFixed(1)}`;
-    parts.push(svg("polygon", { class: kind, points: [corner(0, 0), corner(9, 4), corner(9, -4)].join(" ") }));
+    const points = [corner(0, 0), corner(9, 4), corner(9, -4)].join(" ");
+    parts.push(svg("polygon", { class: kind, points }));
     return parts;
   }
 

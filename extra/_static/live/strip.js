@@ -1,6 +1,8 @@
 "use strict";
 /* A text whose characters are coloured by a number each; it can be pointed at. */
-charbook.define("strip", ["page", "textView", "shades"], ({ h }, { TextView }, { ink, onMode, shade, stops }) => {
+charbook.define("strip", ["page", "textView", "shades"], (
+  { h }, { TextView }, { ink, onMode, shade, stops },
+) => {
   return class Strip extends TextView {
     /* onInspect(place or null, whether to stay there), as in TextView */
     constructor(label, onInspect = () => {}) {

@@ -86,7 +86,7 @@ charbook.live("ladder", ["page", "sampling", "slider", "barChart", "say"], ["tex
         "div", { class: "lv-beside" },
         h(
           "table", { class: "lv-table" }, h("caption", {}, "The ladder, counted in Coriolanus"),
-          h("thead", {}, h("tr", {}, ...["context", "seen", "followed by"].map(column))), rows,
+          h("thead", {}, h("tr", {}, ...["context", "seen", "followed by (%)"].map(column))), rows,
         ),
         bars.element,
       ),
@@ -98,7 +98,7 @@ charbook.live("ladder", ["page", "sampling", "slider", "barChart", "say"], ["tex
     /* One rung as a row of the table, the chosen one marked, those above it quiet. */
     function row({ context, n, times }, k) {
       const most = [...times].sort(([a, m], [b, o]) => o - m || (a < b ? -1 : 1)).slice(0, 3);
-      const followers = most.map(([c, m]) => `${visible(c)} ${Math.round((100 * m) / n)} %`);
+      const followers = most.map(([c, m]) => `${visible(c)} ${Math.round((100 * m) / n)}`);
       const kind = k === length.value ? "lv-at" : k > length.value ? "lv-off" : "";
       const name = context ? Array.from(context, visible).join("") : "(none)";
       return h(
@@ -124,8 +124,8 @@ charbook.live("ladder", ["page", "sampling", "slider", "barChart", "say"], ["tex
       );
       ahead.textContent = text.value.slice(-40);
       written.textContent = write(follow, text.value, length.value, WRITTEN, seed);
-      const seen = n ? `was seen ${whole(n)} times` : "was never seen";
-      say.say(`${context ? `“${context}”` : "No context"} ${seen}; most probable next: ${visible(likely[0].name)}.`);
+      const seen = n ? `${whole(n)} times` : "never";
+      say.say(`Seen ${after}: ${seen}. Most probable next: ${visible(likely[0].name)}.`);
     }
 
     show();

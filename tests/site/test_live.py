@@ -1,0 +1,318 @@
+"""Live figures: the library of parts, the directive, and what every figure keeps to.
+
+What a figure computes is held equal to Python in tests/site/test_live_figures.py.
+"""
+
+import json
+import re
+from importlib import resources
+from pathlib import Path
+
+import pytest
+from sphinx.application import Sphinx
+
+from helpers.corpus import load_corpus
+from tests.site.browser import longest_tasks, traced
+from tests.site.live_pages import figures_page, filled
+from tools.site import live
+
+ROOT = Path(__file__).resolve().parents[2]
+FIGURES = live.figures()
+SHARE_OF_LINES = {"live": 200, "live/figures": 150}
+AXE = """() => axe.run('.lv', {runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa']}).then(r =>
+    r.violations.flatMap(v => v.nodes.map(n => `${v.id}: ${n.html.slice(0, 160)}`)))"""
+CUT_OFF = """() => [...document.querySelectorAll('.lv, .lv *')].filter(e => {
+    const { right, width } = e.getBoundingClientRect();
+    return width && right > document.documentElement.clientWidth + 1
+      && !e.closest('.pg-scroll, .pg-hidden'); }).map(e => e.outerHTML.slice(0, 100))"""
+
+
+def shown(page):
+    """All that a reader sees: text, lengths of bars, colours, pictures, fields."""
+    return page.evaluate(
+        "() => document.querySelector('.lv').innerHTML"
+        " + [...document.querySelectorAll('.lv :is(i, b)')].map(e => e.style.cssText)"
+    )
+
+
+# ---------------------------------------------------------------- files and pages
+
+
+@pytest.mark.parametrize(("folder", "most"), SHARE_OF_LINES.items())
+def test_a_script_is_short_and_its_parts_are_known(folder, most):
+    known = live.parts()
+    for path in sorted((live.STATIC / folder).glob("*.js")):
+        lines = path.read_text(encoding="utf-8").splitlines()
+        assert len(lines) <= most, path.name
+        assert max(map(len, lines)) <= 110, path.name
+        name, needs = live.declared(path)
+        assert set(needs) <= set(known), path.name
+        if folder == "live/figures":
+            assert name == path.stem
+
+
+def test_scripts_come_after_those_that_they_need():
+    known = live.parts()
+    script_of = {script: needs for script, needs in known.values()}
+    for name in FIGURES:
+        listed = live.scripts(name)
+        assert len(set(listed)) == len(listed)
+        for at, script in enumerate(listed):
+            needs = script_of.get(script, [])
+            assert {known[need][0] for need in needs} <= set(listed[:at]), script
+
+
+def test_a_page_has_the_scripts_of_its_figures_and_no_other(small_site):
+    """Its sentence stands in the HTML, so that it stays where scripts are off."""
+    for name in (*FIGURES, "plain"):
+        html = (small_site / f"{'' if name == 'plain' else 'live-'}{name}.html").read_text("utf-8")
+        linked = re.findall(r'<script defer="defer" src="_static/([\w/-]+)\.js', html)
+        styles = re.findall(r'href="_static/((?:live|playground)/[\w-]+\.css)', html)
+        if name == "plain":
+            assert (linked, styles) == ([], [])
+            continue
+        assert linked == live.scripts(name)
+        assert styles == ["playground/playground.css", "live/live.css"]
+        assert "<p>Move something.</p>" in html
+        assert live.WITHOUT in html
+
+
+def test_the_directive_fills_its_place_in_the_books_theme(opened):
+    page = opened(f"live-{FIGURES[0]}", width=390)
+    filled(page)
+    assert page.locator(".lv").count() == 1
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+def test_a_figure_that_there_is_not_is_refused(tmp_path):
+    (tmp_path / "conf.py").write_text(
+        'extensions = ["myst_parser", "tools.site.live"]\nmyst_enable_extensions = ["colon_fence"]',
+        encoding="utf-8",
+    )
+    (tmp_path / "index.md").write_text(
+        "# Page\n\n:::{live} ladr\nMove.\n:::\n\n:::{live} ladder\n:::\n", encoding="utf-8"
+    )
+    warnings = (tmp_path / "warnings").open("w+", encoding="utf-8")
+    app = Sphinx(tmp_path, tmp_path, tmp_path / "out", tmp_path / "out", "html", status=None,
+                 warning=warnings)  # fmt: skip
+    app.build()
+    warnings.seek(0)
+    said = warnings.read()
+    assert 'there is no live figure "ladr", but ' in said
+    assert "Content block expected" in said  # a figure without a sentence
+
+
+# ---------------------------------------------------------------- parts
+
+
+EVERY_PART = ("slider", "bar-chart", "plot", "grid", "strip", "diagram", "say")
+
+
+@pytest.fixture(scope="module")
+def parts_page(browser, static):
+    known = live.parts()
+    names = {script.removeprefix("live/"): name for name, (script, _) in known.items()}
+    listed = list(live.FIRST)
+
+    def add(name):
+        script, needs = known[name]
+        for need in needs:
+            add(need)
+        if script not in listed:
+            listed.append(script)
+
+    for part in EVERY_PART:
+        add(names[part])
+    tags = "".join(f'<script defer src="_static/{script}.js"></script>' for script in listed)
+    script = (ROOT / "tests/site/live_parts.js").read_text(encoding="utf-8")
+    script = f"<script>{script}</script>"
+    with figures_page(browser, static, [], before=tags + script) as page:
+        page.wait_for_function("() => globalThis.made")
+        yield page
+
+
+def test_a_slider_moves_by_keyboard_and_says_its_value(parts_page):
+    parts_page.get_by_label("Size").focus()
+    parts_page.keyboard.press("ArrowRight")
+    parts_page.keyboard.press("End")
+    assert parts_page.evaluate("[made.moved, made.slider.value]") == [[2.5, 10], 10]
+    assert parts_page.get_by_label("Size").get_attribute("aria-valuetext") == "10 cm"
+    parts_page.evaluate("made.slider.value = 3")
+    assert parts_page.locator(".lv output").inner_text() == "3 cm"
+    assert parts_page.evaluate("made.moved.length") == 2  # the page's own settings are no input
+
+
+def test_bars_are_scaled_to_the_longest_and_rows_come_and_go(parts_page):
+    seen = parts_page.evaluate(
+        """() => {
+          const rows = [{ name: "a", value: 0.2, mark: 0.1, cells: ["0.2"] },
+                        { name: "b", value: -0.05, kind: "lv-cut" }, { name: "c", value: 0 }];
+          made.bars.show(rows);
+          made.bars.show(rows.slice(0, 2));
+          return [...made.bars.body.rows].map((row) => {
+            const [bar, mark] = row.querySelectorAll("i, b");
+            return [row.hidden, bar.style.width, bar.className, mark.hidden,
+                    row.cells[2].textContent]; }); }"""
+    )
+    assert seen == [
+        [False, "100%", "", False, "0.2"],
+        [False, "25%", "lv-negative", True, ""],
+        [True, "0%", "", True, ""],
+    ]
+
+
+def test_a_plot_puts_points_where_the_axes_say(parts_page):
+    """On a logarithmic axis a tenth is as far from 1 as a hundredth from a tenth."""
+    points = parts_page.evaluate(
+        """() => {
+          const points = [[0, 1], [5, 0.1], [10, 0.01], [20, 0]];
+          made.plot.show({ lines: [{ points }], label: "falls" });
+          return made.plot.element.querySelector("polyline").getAttribute("points").split(" ")
+            .map((p) => p.split(",").map(Number)); }"""
+    )
+    (x0, y0), (x1, y1), (x2, y2), outside = points
+    assert x1 - x0 == pytest.approx(x2 - x1, abs=0.15)
+    assert y1 - y0 == pytest.approx(y2 - y1, abs=0.15)
+    assert y2 - y0 > 150
+    assert outside == [x2, y2]  # kept at the edge
+    assert parts_page.locator('svg[aria-label="falls"] text', has_text="10⁻²").count() == 1
+    ticks = "([a, b, n]) => made.ticks(a, b, n)"
+    assert parts_page.evaluate(ticks, [0, 1, 5]) == [0, 0.2, 0.4, 0.6, 0.8, 1]
+    assert parts_page.evaluate(ticks, [-1.2, 1.2, 6]) == [-1, -0.5, 0, 0.5, 1]
+
+
+def test_a_grid_colours_and_writes_its_numbers(parts_page):
+    cells = parts_page.evaluate(
+        """() => {
+          made.grid.show({ values: [[0, 1], [null, 0.5]], rows: ["a", "b"], columns: ["x", "y"],
+            low: 0, high: 1, format: (v) => v.toFixed(1), chosen: { row: 0 }, label: "a grid" });
+          const all = (kind) => [...made.grid.element.querySelectorAll(kind)];
+          return [all("rect").map((r) => [r.getAttribute("fill"), r.matches(".lv-chosen")]),
+            all(".lv-small").map((t) => [t.textContent, t.style.fill])]; }"""
+    )
+    white, black = "rgb(255, 255, 255)", "rgb(0, 0, 0)"
+    assert [fill for fill, _ in cells[0]] == [
+        "rgb(255,255,255)",
+        "rgb(8,36,74)",
+        "none",
+        "rgb(78,155,204)",
+    ]
+    assert [chosen for _, chosen in cells[0]] == [True, True, False, False]
+    assert cells[1] == [["0.0", black], ["1.0", white], ["0.5", black]]
+
+
+def test_a_strip_is_coloured_in_both_modes(parts_page):
+    colours = """() => made.strip.spans.map((s) => [s.style.background, s.style.color])"""
+    parts_page.evaluate("made.strip.set('ab\\n'); made.strip.colour([-1, 1, null], -1, 1)")
+    light = parts_page.evaluate(colours)
+    assert light == [
+        ["rgb(0, 114, 178)", "rgb(255, 255, 255)"],
+        ["rgb(213, 94, 0)", "rgb(0, 0, 0)"],
+        ["", ""],
+    ]
+    parts_page.evaluate("document.documentElement.dataset.theme = 'dark'")
+    parts_page.wait_for_timeout(50)
+    dark = parts_page.evaluate(colours)
+    parts_page.evaluate("document.documentElement.dataset.theme = 'light'")
+    assert dark[0][0] == "rgb(74, 163, 223)"
+
+
+def test_a_diagram_has_values_in_its_boxes_and_on_its_arrows(parts_page):
+    seen = parts_page.evaluate(
+        """() => {
+          made.diagram.show({ a: "h\\n0.5", b: "c", ab: ["0.25", "mine"] }, "h goes to c");
+          const svg = made.diagram.element.querySelector("svg");
+          return [svg.getAttribute("aria-label"),
+            [...svg.querySelectorAll("text")].map((t) => t.textContent),
+            svg.querySelectorAll("line.mine, polygon.mine, text.mine").length]; }"""
+    )
+    assert seen == ["h goes to c", ["0.25", "h", "0.5", "c"], 3]
+
+
+def test_what_changes_is_said_once_the_hand_rests(parts_page):
+    said = parts_page.locator(".lv [role=status]")
+    parts_page.evaluate("made.say.say('one'); made.say.say('two')")
+    assert said.inner_text() == ""
+    parts_page.wait_for_function("() => made.say.element.textContent === 'two'")
+
+
+# ---------------------------------------------------------------- what every figure keeps to
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_every_native_control_changes_what_is_shown(browser, static, name):
+    """By keyboard, on a phone; and never is a figure empty, or wider than the screen."""
+    with figures_page(browser, static, [name], width=390) as page:
+        filled(page)
+        assert page.evaluate(CUT_OFF) == []
+        assert page.locator(".lv").get_attribute("aria-label")
+        for picture in page.locator(".lv svg").all():
+            assert len(picture.get_attribute("aria-label")) > 20
+        controls = page.locator(".lv :is(input, select, button, textarea):not([disabled])").all()
+        assert controls
+        for control in controls:
+            before, kind = shown(page), control.evaluate("e => e.type")
+            control.focus()
+            if kind in ("text", "textarea"):
+                page.keyboard.type("we")
+            else:
+                page.keyboard.press({"range": "ArrowLeft"}.get(kind, "Space"))
+                if kind.startswith("select"):
+                    control.select_option(index=1)
+                elif kind == "range" and shown(page) == before:  # it stood at its end
+                    page.keyboard.press("ArrowRight")
+            page.wait_for_timeout(80)
+            assert shown(page) != before, control.evaluate("e => e.labels?.[0]?.textContent")
+
+
+def test_axe_finds_no_violation_in_any_figure(browser, static):
+    axe = (resources.files("axe_playwright_python") / "axe.min.js").read_text(encoding="utf-8")
+    for mode in ("light", "dark"):
+        with figures_page(browser, static, FIGURES, mode=mode) as page:
+            filled(page)
+            page.evaluate(axe)
+            assert page.evaluate(AXE) == []
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_no_task_takes_50_ms(browser, static, name):
+    """While it is built and each slider goes through; the best of three."""
+    longest = []
+    for _ in range(3):
+        with figures_page(browser, static, [name]) as page, traced(browser, page) as events:
+            page.reload()
+            filled(page)
+            for slider in page.locator(".lv input[type=range]").all():
+                for key in ("Home", "ArrowRight", "ArrowRight", "End"):
+                    slider.press(key)
+                    page.wait_for_timeout(40)
+        longest.append(longest_tasks(events)[0])
+        if longest[-1] < 50:
+            return
+    pytest.fail(f"{min(longest):.0f} ms")
+
+
+def read_message(browser, static):
+    with figures_page(browser, static, ["ladder"], width=800) as page:
+        said = page.locator(".lv-mount [role=status]")
+        assert said.inner_text().startswith("This figure cannot be shown.")
+        page.wait_for_timeout(100)
+
+
+def test_a_figure_whose_data_cannot_be_loaded_says_so(browser, static):
+    for path in (static / "playground/texts").glob("*.js"):
+        path.rename(path.with_suffix(".gone"))
+    try:
+        with pytest.raises(AssertionError, match="ERR_FILE_NOT_FOUND"):  # the browser's words
+            read_message(browser, static)
+    finally:
+        for path in (static / "playground/texts").glob("*.gone"):
+            path.rename(path.with_suffix(".js"))
+
+
+def test_texts_are_those_of_the_corpora(static):
+    script = (static / "playground/texts/coriolanus.js").read_text(encoding="ascii")
+    text = json.loads(script[script.index("=") + 1 :].split("= ", 1)[1].rstrip().rstrip(";"))
+    corpus = load_corpus("shakespeare")
+    start, end = corpus.plays["coriolanus"]
+    assert text == corpus.text[start:end]
