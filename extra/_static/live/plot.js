@@ -84,5 +84,5 @@ charbook.define("plot", ["svg"], ({ Picture, svg, words }) => {
     return parts;
   }
 
-  return { Plot, arrow, ticks };
+  return { Plot, arrow, power, ticks };
 });
