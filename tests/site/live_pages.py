@@ -33,7 +33,7 @@ def figures_page(browser, static, names, mode="light", width=1280, before="", pl
     page.goto(file.as_uri())
     yield page
     context.close()
-    assert complaints == []
+    assert complaints == [], complaints
 
 
 def filled(page):

@@ -19,7 +19,8 @@ from tools.site import live
 ROOT = Path(__file__).resolve().parents[2]
 FIGURES = live.figures()
 SHARE_OF_LINES = {"live": 200, "live/figures": 150}
-AXE = """() => axe.run('.lv', {runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa']}).then(r =>
+AXE = """() => axe.run('.lv', {preload: false,
+    runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa']}).then(r =>
     r.violations.flatMap(v => v.nodes.map(n => `${v.id}: ${n.html.slice(0, 160)}`)))"""
 CUT_OFF = """() => [...document.querySelectorAll('.lv, .lv *')].filter(e => {
     const { right, width } = e.getBoundingClientRect();
@@ -195,7 +196,7 @@ def test_a_grid_colours_and_writes_its_numbers(parts_page):
         "rgb(255,255,255)",
         "rgb(8,36,74)",
         "none",
-        "rgb(78,155,204)",
+        "rgb(77,154,204)",
     ]
     assert [chosen for _, chosen in cells[0]] == [True, True, False, False]
     assert cells[1] == [["0.0", black], ["1.0", white], ["0.5", black]]
@@ -274,22 +275,21 @@ def test_axe_finds_no_violation_in_any_figure(browser, static):
             assert page.evaluate(AXE) == []
 
 
-@pytest.mark.parametrize("name", FIGURES)
-def test_no_task_takes_50_ms(browser, static, name):
-    """While it is built and each slider goes through; the best of three."""
+def test_no_task_takes_50_ms(browser, static):
+    """While figures are built and each slider goes through; the best of three."""
     longest = []
     for _ in range(3):
-        with figures_page(browser, static, [name]) as page, traced(browser, page) as events:
+        with figures_page(browser, static, FIGURES) as page, traced(browser, page) as events:
             page.reload()
             filled(page)
             for slider in page.locator(".lv input[type=range]").all():
-                for key in ("Home", "ArrowRight", "ArrowRight", "End"):
+                for key in ("Home", "End"):
                     slider.press(key)
-                    page.wait_for_timeout(40)
+                    page.wait_for_timeout(30)
         longest.append(longest_tasks(events)[0])
         if longest[-1] < 50:
             return
-    pytest.fail(f"{min(longest):.0f} ms")
+    pytest.fail(f"{longest} ms")
 
 
 def read_message(browser, static):

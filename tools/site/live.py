@@ -19,7 +19,7 @@ STATIC = Path(__file__).resolve().parents[2] / "extra/_static"
 CLASS = "charbook-live"
 WITHOUT = "The figure that stands here needs JavaScript and a browser of 2021 or later."
 # charbook.define("bars", ["sampling", "page"], …, and charbook.live of a figure.
-DECLARATION = re.compile(r'charbook\.(?:define|live)\(\s*"([\w/-]+)",\s*\[([^\]]*)\]')
+DECLARATION = re.compile(r'^charbook\.(?:define|live)\(\s*"([\w/-]+)",\s*\[([^\]]*)\]', flags=re.M)
 FIRST = ["playground/parts", "playground/page", "live/live"]
 
 

@@ -86,7 +86,7 @@ charbook.live("gradient", ["page", "slider", "plot", "strip", "say"], [], (
         lines: [{ points: points(linear), kind: "lv-quiet" }, { points: points(curved), kind: "lv-one" }],
         marks: [
           { at: [far, linear[far]], text: "linear: wᵏ", kind: "lv-quiet" },
-          { at: [far, curved[far]], text: "with tanh", kind: "lv-one", anchor: "end" },
+          { at: [far, curved[far]], text: "with tanh", kind: "lv-one" },
         ],
         x: { ...plot.x, high: T }, label,
       });

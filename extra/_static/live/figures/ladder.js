@@ -6,7 +6,7 @@ charbook.live("ladder", ["page", "sampling", "slider", "barChart", "say"], ["tex
 ) => {
   const V = 63; // characters of the complete plays
   const LONGEST = 7; // characters of a context
-  const [SHOWN, WRITTEN] = [8, 240]; // bars; characters that are written
+  const [SHOWN, WRITTEN, AT_ONCE] = [8, 240, 20]; // bars; characters; of them in one frame
   const START = { text: "If music be the food of lov", length: 4 };
 
   /* A text -> follow(context), how often each character followed it there: {n, times: Map}. */
@@ -46,22 +46,25 @@ charbook.live("ladder", ["page", "sampling", "slider", "barChart", "say"], ["tex
   const probability = (rungs, character) =>
     rungs.reduce((p, { n, times }) => ((times.get(character) ?? 0) + V * p) / (n + V), 1 / V);
 
-  /* `count` characters more, drawn from the plain counts of the longest context that was seen. */
-  function write(follow, text, length, count, seed) {
+  /* One character more at each call, drawn from the plain counts of the longest context of at
+     most `length` characters that was seen. */
+  function writer(follow, text, length, seed) {
     const random = new Uniforms(seed);
-    let all = text;
-    for (let i = 0; i < count; i++) {
-      const rung = ladder(follow, all, length).filter(({ n }) => n).at(-1);
-      const order = [...rung.times.keys()].sort();
-      all += order[pick(order.map((c) => rung.times.get(c)), random.next())];
-    }
-    return all.slice(text.length);
+    return () => {
+      let k = Math.min(length, text.length);
+      while (!follow(ending(text, k)).n) k--;
+      const { times } = follow(ending(text, k));
+      const order = [...times.keys()].sort();
+      const next = order[pick(order.map((c) => times.get(c)), random.next())];
+      text += next;
+      return next;
+    };
   }
 
   function build(place, { coriolanus }) {
     const follow = counter(coriolanus);
     const characters = [...follow("").times.keys()].sort();
-    let seed = 1;
+    let [seed, frame] = [1, 0];
     const text = h("input", { type: "text", spellcheck: "false", autocomplete: "off", maxlength: "200" });
     text.value = START.text;
     const format = (k) => (k ? `the last ${k === 1 ? "character" : `${k} characters`}` : "nothing");
@@ -123,13 +126,26 @@ charbook.live("ladder", ["page", "sampling", "slider", "barChart", "say"], ["tex
         { caption: `Next character ${after}` },
       );
       ahead.textContent = text.value.slice(-40);
-      written.textContent = write(follow, text.value, length.value, WRITTEN, seed);
+      write();
       const seen = n ? `${whole(n)} times` : "never";
       say.say(`Seen ${after}: ${seen}. Most probable next: ${visible(likely[0].name)}.`);
+    }
+
+    /* Over what stood there, some characters a frame, so that nothing waits for it. */
+    function write() {
+      cancelAnimationFrame(frame);
+      const [next, before] = [writer(follow, text.value, length.value, seed), written.textContent];
+      let now = "";
+      const some = () => {
+        for (let k = 0; k < AT_ONCE; k++) now += next();
+        written.textContent = now + before.slice(now.length);
+        if (now.length < WRITTEN) frame = requestAnimationFrame(some);
+      };
+      some();
     }
 
     show();
   }
 
-  return { title: "The back-off ladder", build, counter, ladder, probability, write, V };
+  return { title: "The back-off ladder", build, counter, ladder, probability, writer, V };
 });

@@ -5,7 +5,7 @@ charbook.live("sampling", ["page", "engine", "sampling", "slider", "barChart", "
   { h, labelled, percent, visible }, { load }, { Uniforms, nextDistribution, pick }, Slider, BarChart, Say,
 ) => {
   const START = "CORIOLANUS:\nMy h";
-  const [SHOWN, WRITTEN, AT_ONCE] = [12, 160, 16]; // bars; characters; of them in one frame
+  const [SHOWN, WRITTEN, AT_ONCE] = [12, 160, 10]; // bars; characters; of them in one frame
   const SEED = 1;
 
   /* Logits (V,) -> probabilities (V,): the temperature before the cuts, as in the lesson, or after. */
@@ -123,7 +123,7 @@ charbook.live("sampling", ["page", "engine", "sampling", "slider", "barChart", "
       say.say(readout.textContent);
     }
 
-    show();
+    setTimeout(show); // the weights were work enough for one task
   }
 
   return { title: "Temperature and cuts", build, distribution, logitsAfter, share, write };
