@@ -75,8 +75,7 @@ charbook.live("ladder", ["page", "sampling", "slider", "barChart", "say"], ["tex
     const bars = new BarChart({ heads });
     const rows = h("tbody");
     const [ahead, written] = [h("b"), h("span")];
-    const say = new Say();
-    const again = h("button", { type: "button" }, "Write again");
+    const [say, again] = [new Say(), h("button", { type: "button" }, "Write again")];
     const column = (name) => h("th", { scope: "col" }, name);
     text.addEventListener("input", show);
     again.addEventListener("click", () => {
