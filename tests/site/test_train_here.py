@@ -36,44 +36,90 @@ def trainer(browser, tmp_path_factory):
         yield page
 
 
-def test_products_equal_numpys(trainer):
-    """Sizes that are no multiples of the blocks, rows longer than a part, rows with gaps."""
+ARITHMETIC_OF = {"plain": "charbook.plain.plain()", "simd": "charbook.simd.simd(H)"}
+
+
+@pytest.mark.parametrize("turned", [False, True], ids=["", "turned"])
+@pytest.mark.parametrize("kind", ARITHMETIC_OF)
+def test_products_equal_numpys(trainer, kind, turned):
+    """Sizes that are no multiples of the blocks, rows longer than a part; what is turned is the
+    same matrix, transposed."""
     rng = np.random.default_rng(0)
-    for m, n, k, gap in [
-        (3, 4, 5, 0),
-        (7, 9, 300, 2),
-        (2, 3, 1, 0),
-        (6, 5, 513, 0),
-        (1, 1, 256, 1),
-    ]:
-        a, b, out = rng.normal(size=(m, k)), rng.normal(size=(n, k)), rng.normal(size=(m, n))
-        spread = [np.pad(x, ((0, 0), (0, gap))).ravel().tolist() for x in (a, b)]
+    for m, n, k in [(3, 4, 5), (7, 9, 300), (2, 3, 1), (6, 8, 513), (1, 1, 256), (13, 17, 260)]:
+        a, b, out = rng.normal(size=(m, k)), rng.normal(size=(k, n)), rng.normal(size=(m, n))
+        given = [(x.T if turned else x).ravel().tolist() for x in (a, b)]
         ours = trainer.evaluate(
-            """([m, n, k, step, a, b, out]) => {
-                const sums = new Float32Array(out);
-                charbook.matrices.addProduct(sums, m, n, k, a, step, b, step);
-                return Array.from(sums);
-            }""",
-            [m, n, k, k + gap, *spread, out.ravel().tolist()],
+            f"""([m, n, k, turned, given, start]) => {{
+                const H = 4;
+                const arithmetic = {ARITHMETIC_OF[kind]};
+                const size = arithmetic.packedSize(k, n);
+                const floats = {{a: m * k, b: k * n, out: m * n, buffer: size, after: 4}};
+                const made = arithmetic.arrays(floats, {{}});
+                const {{ a, b, out, buffer, after }} = made;
+                a.set(given[0]); b.set(given[1]); out.set(start);
+                const packed = arithmetic.pack(buffer, b, k, n, turned);
+                arithmetic.product(out, m, n, k, a, turned, packed);
+                if (after.some(Boolean)) throw new Error("written beyond the end");
+                return Array.from(out);
+            }}""",
+            [m, n, k, turned, given, out.ravel().tolist()],
         )
-        assert np.abs(np.reshape(ours, (m, n)) - (out + a @ b.T)).max() < 1e-5
+        assert np.abs(np.reshape(ours, (m, n)) - (out + a @ b)).max() < 4e-6 * np.sqrt(k)
 
 
-SIZES = [(3, 4, 5, 6, 7), (7, 5, 3, 9, 11)]  # B, T, E, H, V
+@pytest.mark.parametrize("kind", ARITHMETIC_OF)
+def test_activations_are_exact_wherever_a_sum_lies(trainer, kind):
+    """From where a sigmoid is 0 to where it is 1: i, f, g, o, c, tanh(c) and h, to 1e-6."""
+    sums = np.concatenate(
+        [np.linspace(-100, 100, 201), np.linspace(-2, 2, 203), [-1e30, 1e30, 0, -0.0]]
+    )
+    gates = np.stack([sums, sums[::-1], np.roll(sums, 7), np.roll(sums, 50)])  # (4, H)
+    before = np.resize(np.linspace(-3, 3, 31), sums.shape)
+    ours = trainer.evaluate(
+        f"""([gates, before]) => {{
+            const H = before.length;
+            const arithmetic = {ARITHMETIC_OF[kind]};
+            const floats = {{gates: 4 * H, before: H, c: H, tanhC: H, h: H}};
+            const made = arithmetic.arrays(floats, {{}});
+            made.gates.set(gates); made.before.set(before);
+            arithmetic.activate(made.gates, made.before, made.c, made.tanhC, made.h, 1, H);
+            return [...made.gates, ...made.c, ...made.tanhC, ...made.h];
+        }}""",
+        [gates.ravel().tolist(), before.tolist()],
+    )
+    i, f, g, o = gates.astype("float32").astype("float64")
+    i, f, o = (1 / (1 + np.exp(-np.clip(gate, -700, 700))) for gate in (i, f, o))
+    g = np.tanh(g)
+    c = f * before + i * g
+    expected = np.concatenate([i, f, g, o, c, np.tanh(c), o * np.tanh(c)])
+    assert np.abs(np.array(ours) - expected).max() < 1e-6
+
+
+# Arithmetic; B, T, E, H, V: vectors of four want an H of that kind, and nothing else. One network
+# is nearly as large as those that the page offers.
+SIZES = [
+    ("plain", 3, 4, 5, 6, 7),
+    ("plain", 7, 5, 3, 9, 11),
+    ("simd", 3, 4, 5, 8, 7),
+    ("simd", 7, 5, 3, 12, 11),
+    ("simd", 6, 20, 32, 64, 63),
+]
 
 
 def twin(trainer, sizes, scale=2):
     """The same network in NumPy and in the page (as ``learner``), with a few batches."""
-    batch, time, embed, hidden, vocab = sizes
+    kind, batch, time, embed, hidden, vocab = sizes
     ours = NumpyCharLSTM(vocab, embed, hidden, seed=1, dtype="float64")
     for value in ours.params.values():
         value *= scale
     trainer.evaluate(
-        """([config, B, T, weights]) => {
-            globalThis.learner =
-                new charbook.learner.Learner(config, B, T, new charbook.sampling.Uniforms(0));
+        f"""([config, B, T, weights]) => {{
+            const H = config.hidden_size;
+            const random = new charbook.sampling.Uniforms(0);
+            const arithmetic = {ARITHMETIC_OF[kind]};
+            globalThis.learner = new charbook.learner.Learner(config, B, T, random, arithmetic);
             for (const name in weights) learner.weights[name].set(weights[name]);
-        }""",
+        }}""",
         [
             {"vocab_size": vocab, "embed_size": embed, "hidden_size": hidden},
             batch,
@@ -135,6 +181,37 @@ def test_adam_with_clipping_takes_numpys_steps(trainer, sizes):
     )
     for name, value in ours.params.items():
         assert np.abs(np.reshape(weights[name], value.shape) - value).max() < 1e-4, name
+
+
+@pytest.mark.parametrize(
+    ("spoil", "hidden", "taken"),
+    [
+        ("", 8, "simd"),
+        ("", 6, "plain"),
+        ("WebAssembly.validate = () => false;", 8, "plain"),
+        ("WebAssembly = undefined;", 8, "plain"),
+    ],
+)
+def test_where_there_are_no_vectors_plain_javascript_learns(
+    browser, tmp_path, spoil, hidden, taken
+):
+    scripts = [PLAYGROUND / f"{name}.js" for name in [*ARITHMETIC, *LEARNING]]
+    with page_of(browser, tmp_path, *scripts) as page:
+        buffers, losses = page.evaluate(
+            f"""(H) => {{
+                {spoil}
+                const config = {{vocab_size: 7, embed_size: 3, hidden_size: H}};
+                const random = new charbook.sampling.Uniforms(0);
+                const learner = new charbook.learner.Learner(config, 1, 4, random);
+                const losses = Array.from({{length: 30}}, () =>
+                    learner.trainStep([0, 1, 2, 3], [1, 2, 3, 4], {{rate: 0.1}}));
+                return [new Set([learner.flat.buffer, learner.dC.buffer]).size, losses];
+            }}""",
+            hidden,
+        )
+    assert buffers == {"simd": 1, "plain": 2}[taken]  # one memory, or an array each
+    assert losses[0] > 1.5
+    assert losses[-1] < 0.1
 
 
 def test_first_weights_have_pytorchs_distributions(trainer):
@@ -202,9 +279,57 @@ def test_a_loss_that_is_no_number_ends_the_training(trainer, settings, spoil, sa
         )
 
 
+def test_a_text_that_is_scored_in_parts_has_nearly_the_loss_of_one_stream(trainer):
+    """A short one exactly; and what is learned afterwards is not touched by it."""
+    short, parts, change = trainer.evaluate(
+        """(text) => {
+            const { predictions, Uniforms } = charbook.sampling;
+            const { characters, train: ids } = charbook.corpus.prepare(text);
+            const V = Array.from(characters).length;
+            const config = {vocab_size: V, embed_size: 8, hidden_size: 16};
+            const learner = new charbook.learner.Learner(config, 30, 50, new Uniforms(1));
+            const [x, y] = [ids.subarray(0, 1500), ids.subarray(1, 1501)];
+            for (let k = 0; k < 100; k++) learner.trainStep(x, y, {rate: 0.02});
+            const before = learner.lossAndGrads(x, y);
+            const model = new charbook.engine.Model(learner.config, characters, learner.weights);
+            const differences = [900, 7001].map((count) => {
+                const held = ids.subarray(0, count);
+                let total = 0, at = 0;
+                for (const p of predictions(model, held)) {
+                    if (p) total -= Math.log(p[held[at]]);
+                    at++;
+                }
+                const steps = learner.heldOutLoss(held);
+                let step;
+                do step = steps.next(); while (!step.done);
+                return step.value - total / (count - 1);
+            });
+            return [...differences, learner.lossAndGrads(x, y) - before];
+        }""",
+        load_corpus("austen", limit=9000).text,
+    )
+    assert abs(short) < 1e-5
+    assert abs(parts) < 1e-3
+    assert change == 0
+
+
+@pytest.mark.parametrize(("text", "share"), [("abcdefghij" * 200, 1.0), (SHORT, 0.0)])
+def test_stretches_that_are_repeated_are_counted(trainer, text, share):
+    ours = trainer.evaluate(
+        """(text) => {
+            const { train, held } = charbook.corpus.prepare(text);
+            return charbook.corpus.repeated(train, held);
+        }""",
+        text,
+    )
+    train, held = split_ids(Vocabulary(text).encode(text))
+    places = [held[k : k + 20].tobytes() in train.tobytes() for k in range(len(held) - 19)]
+    assert ours == pytest.approx(np.mean(places)) == share
+
+
 @pytest.mark.parametrize("id_", [-1, 7, 0.5])
 def test_ids_outside_the_vocabulary_are_refused(trainer, id_):
-    twin(trainer, (1, 2, 3, 4, 7))
+    twin(trainer, ("simd", 1, 2, 3, 4, 7))
     for x, y in ([0, id_], [1, 2]), ([1, 2], [0, id_]):
         with pytest.raises(Exception, match=f"id {id_} is outside the vocabulary's 0 to 6"):
             trainer.evaluate("([x, y]) => learner.lossAndGrads(x, y)", [x, y])
@@ -290,6 +415,17 @@ def train(page, **settings):
     button(page, "Go on").wait_for()
 
 
+def all_samples(page):
+    """When each was written and what, as the slider shows it from the first to the newest."""
+    return page.locator(".tr-scrubber").evaluate(
+        """slider => Array.from({length: Number(slider.max) + 1}, (_, k) => {
+            slider.value = k;
+            slider.dispatchEvent(new Event("input"));
+            return [".tr-when", ".tr-sample"].map((it) => document.querySelector(it).textContent);
+        })"""
+    )
+
+
 def test_it_learns_more_than_how_frequent_each_character_is(opened):
     page = opened()
     train(page)
@@ -309,12 +445,11 @@ def test_it_learns_more_than_how_frequent_each_character_is(opened):
     assert f"knowing how frequent each is {frequencies:.2f}" in said
     assert f"counting, five in a row {counting:.2f}" in said
     assert f"held-out loss {held:.2f}" in said
-    when = page.locator(".tr-when").all_inner_texts()
-    numbers = [re.findall(r"^After (\d+) updates", w) for w in when]
-    assert numbers == [["200"], ["100"], ["50"], ["20"], ["10"], []]
-    first = page.locator(".tr-sample").last.inner_text()
-    last = page.locator(".tr-sample").first.inner_text()
-    assert last.count(" ") > first.count(" ") + 10
+    samples = all_samples(page)
+    numbers = [int((re.findall(r"^After (\d+) updates", when) or [0])[0]) for when, _ in samples]
+    assert numbers == sorted(numbers)
+    assert {0, 10, 20, 50, 100, 200} <= set(numbers)
+    assert samples[-1][1].count(" ") > samples[0][1].count(" ") + 10
     button(page, "Go on").click()
     page.wait_for_function(
         "document.querySelector('.tr .pg-message').textContent.startsWith('400')"
@@ -353,6 +488,36 @@ def test_playing_and_saving_give_the_network_that_was_trained(opened, tmp_path):
     assert stage.get_by_label("Three side by side").count() == 0
 
 
+def test_earlier_runs_stay_on_the_curve_and_seconds_run_across(opened):
+    page = opened()
+    train(page)
+    earlier = page.locator(".tr-curve polyline.tr-earlier")
+    numbers = page.locator(".tr-curve svg").inner_text
+    button(page, "Stop").click()
+    page.get_by_label("Size").select_option("64")
+    button(page, "Train anew").click()
+    button(page, "Go on").wait_for()
+    assert earlier.count() == 1
+    assert "32 units" in numbers()
+    assert "updates" in numbers()
+    page.get_by_label("Across").select_option("seconds")
+    assert "seconds" in numbers()
+    button(page, "Stop").click()
+    choose(page, text=SHORT[:1500])  # losses on two texts are not to be compared
+    button(page, "Train anew").click()
+    button(page, "Go on").wait_for()
+    assert earlier.count() == 0
+
+
+@pytest.mark.parametrize(("text", "warned"), [(SHORT[:100] * 40, True), (SHORT, False)])
+def test_a_held_out_text_that_stands_in_the_rest_is_named(opened, text, warned):
+    page = opened()
+    train(page, text=text)
+    warning = page.locator(".tr-warning")
+    assert warning.is_visible() == warned
+    assert ("100.0\xa0% stands in the rest" in warning.inner_text()) == warned
+
+
 def updates(page):
     return int(figure(page, "Updates").replace(",", ""))
 
@@ -361,7 +526,7 @@ def test_pause_pauses_and_stop_stops(opened):
     page = opened()
     choose(page, updates="3000")
     button(page, "Train").click()
-    page.wait_for_function("document.querySelectorAll('.tr-sample').length >= 4")
+    page.wait_for_function("document.querySelector('.tr-scrubber').max >= 3")
     assert page.get_by_label("Size").is_disabled()
     button(page, "Pause").click()
     button(page, "Go on").wait_for()
@@ -398,7 +563,7 @@ def test_the_books_texts_can_be_taken(opened, name):
     assert page.get_by_label("Your text").is_hidden()
     assert asked == []
     button(page, "Train").click()
-    page.wait_for_function("document.querySelectorAll('.tr-sample').length >= 2")
+    page.wait_for_function("document.querySelector('.tr-scrubber').max >= 1")
     button(page, "Stop").click()
     assert asked[0] == f"{name}.js"
     corpus = load_corpus(name)
@@ -423,7 +588,7 @@ def test_a_text_of_ones_own_is_sent_nowhere(opened, tmp_path):
     assert page.get_by_label("Your text").input_value() == SHORT + "é"
     page.get_by_label("Length").select_option("200")
     button(page, "Train").click()
-    page.wait_for_function("document.querySelectorAll('.tr-sample').length >= 3")
+    page.wait_for_function("document.querySelector('.tr-scrubber').max >= 2")
     button(page, "Stop").click()
     assert all(url.startswith("blob:") for url in asked), asked
 

@@ -38,8 +38,8 @@ SCRIPTS = [
     *ARITHMETIC, "architectures", "page", "text-view", "bars", "colours", "heatmap", "mode",
     "write", "surprise", "compare", "settings", "playground",
 ]  # fmt: skip
-LEARNING = ["matrices", "learner", "corpus", "trainer"]
-TRAINING_SCRIPTS = [*LEARNING, "training-form", "curve", "train-here"]
+LEARNING = ["plain", "kernel", "simd", "learner", "corpus", "trainer"]
+TRAINING_SCRIPTS = [*LEARNING, "training-form", "curve", "samples", "train-here"]
 TEXTS = ("coriolanus", "austen")
 
 

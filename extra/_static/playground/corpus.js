@@ -4,6 +4,8 @@
 charbook.define("corpus", [], () => {
   const LIMITS = { shortest: 1000, longest: 1_000_000, characters: 500 };
   const HELD_OUT = 0.1;
+  const STRETCH = 20; // characters
+  const BASE = 0x9e3779b1; // odd and large, so that every character moves all bits above it
 
   const whole = (number) => number.toLocaleString("en-GB");
 
@@ -92,5 +94,24 @@ charbook.define("corpus", [], () => {
     return total / (held.length - 1);
   }
 
-  return { LIMITS, ngramLoss, prepare, whole };
+  /* Which share of the stretches of STRETCH characters in `held` stands in `train` too. A rolling
+     hash finds them: the number of a stretch to the base BASE, modulo 2^32. */
+  function repeated(train, held) {
+    const count = held.length - STRETCH + 1;
+    if (count < 1) return 0;
+    const hashes = (ids) => {
+      let hash = 0, highest = 1;
+      for (let k = 0; k < STRETCH; k++) highest = Math.imul(highest, BASE);
+      return Int32Array.from(ids, (id, p) => {
+        const gone = p < STRETCH ? 0 : Math.imul(ids[p - STRETCH], highest);
+        return (hash = (Math.imul(hash, BASE) + id - gone) | 0);
+      }).subarray(STRETCH - 1);
+    };
+    const wanted = hashes(held);
+    const found = new Map(Array.from(wanted, (hash) => [hash, false]));
+    for (const hash of hashes(train)) if (found.has(hash)) found.set(hash, true);
+    return wanted.filter((hash) => found.get(hash)).length / count;
+  }
+
+  return { LIMITS, STRETCH, ngramLoss, prepare, repeated, whole };
 });

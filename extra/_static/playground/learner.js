@@ -1,12 +1,7 @@
 "use strict";
 /* The book's LSTM forwards, and backwards through time, with gradient clipping and Adam. Equal to
    helpers/numpy_lstm.py; tests/site/test_train_here.py holds them together. */
-charbook.define("learner", ["matrices"], (matrices) => {
-  const { addProduct, addRows, transpose } = matrices;
-
-  const sigmoid = (x) => 1 / (1 + Math.exp(-x));
-  const tanh = (x) => 1 - 2 / (1 + Math.exp(2 * x)); // a third of Math.tanh's time
-
+charbook.define("learner", ["plain", "simd"], ({ plain }, { simd }) => {
   /* PyTorch's names -> shapes, in its order. */
   const shapes = (V, E, H) => ({
     "embedding.weight": [V, E],
@@ -18,51 +13,48 @@ charbook.define("learner", ["matrices"], (matrices) => {
     "output.bias": [V],
   });
 
+  const LANES = 6; // parts of a held-out text that are read side by side
+  const SHORTEST_LANE = 1000; // characters; a lane reads some 250 before its own
+
+  const at = (array, t, width) => array.subarray(t * width, (t + 1) * width);
+
   /* One layer of an LSTM for batches of B windows of T characters. The gates of a character
      stand side by side, 4H numbers: input, forget, candidate, output. All buffers are made here,
      none while it learns. */
   class Learner {
     /* config: {vocab_size, embed_size, hidden_size}; random: an object with next(), which
-       gives numbers in [0, 1): for first weights with PyTorch's distributions. */
-    constructor(config, B, T, random) {
+       gives numbers in [0, 1): for first weights with PyTorch's distributions; arithmetic: see
+       plain.js, and simd.js for the faster one, which is taken where it can be. */
+    constructor(config, B, T, random, arithmetic = simd(config.hidden_size) ?? plain()) {
       const { vocab_size: V, embed_size: E, hidden_size: H } = config;
-      Object.assign(this, { config: { ...config, cell: "lstm" }, V, E, H, B, T, updates: 0 });
+      Object.assign(this, { config: { ...config, cell: "lstm" }, V, E, H, B, T, arithmetic });
+      this.updates = 0;
       this.shapes = shapes(V, E, H);
-      const zeros = (...sizes) => new Float32Array(sizes.reduce((x, y) => x * y));
       const size = Object.values(this.shapes).reduce((n, s) => n + s.reduce((x, y) => x * y), 0);
-      // All weights lie end to end, and so do their gradients and Adam's two running means.
-      this.flat = zeros(size);
-      this.flatGrads = zeros(size);
-      this.mean = zeros(size);
-      this.square = zeros(size);
+      const N = T * B; // characters of a batch, time first
+      const floats = {
+        // All weights lie end to end, and so do their gradients and Adam's two running means.
+        flat: size, flatGrads: size, mean: size, square: size,
+        table: V * 4 * H, dTable: V * 4 * H, // what a character adds to the gates' sums
+        gates: N * 4 * H, // first the sums, then what the activations make of them
+        dSums: N * 4 * H,
+        hs: (N + B) * H, cs: (N + B) * H, // the first is the zero state, and stays so
+        tanhCs: N * H,
+        logits: N * V, highest: N, sums: N,
+        dHs: N * H, // the loss's gradient in each h
+        dC: B * H, // from the step after
+      };
+      const pairs = { // of rows and columns of matrices that are packed before a product
+        ih: [E, 4 * H], hh: [H, 4 * H], out: [H, V], outBack: [V, H], hhBack: [4 * H, H],
+        ihBack: [4 * H, E], before: [N, H], after: [N, H], embedding: [V, E],
+      };
+      for (const name in pairs) floats[name] = arithmetic.packedSize(...pairs[name]);
+      Object.assign(this, arithmetic.arrays(floats, { ids: N }));
       this.weights = this.#named(this.flat);
       this.grads = this.#named(this.flatGrads);
-      const N = T * B; // characters of a batch, time first
-      const steps = (array, count, width) =>
-        Array.from({ length: count }, (_, t) => array.subarray(t * width, (t + 1) * width));
-      this.table = zeros(V, 4 * H); // what a character adds to the gates' sums
-      this.dTable = zeros(V, 4 * H);
-      this.ids = new Uint16Array(N);
-      this.gates = zeros(N, 4 * H); // first the sums, then what the activations make of them
-      this.gatesAt = steps(this.gates, T, B * 4 * H);
-      this.dSums = zeros(N, 4 * H);
-      this.dSumsAt = steps(this.dSums, T, B * 4 * H);
-      this.hs = zeros(T + 1, B, H); // the first is the zero state, and stays so
-      this.hsAt = steps(this.hs, T + 1, B * H);
-      this.cs = zeros(T + 1, B, H);
-      this.csAt = steps(this.cs, T + 1, B * H);
-      this.tanhCs = zeros(N, H);
-      this.logits = zeros(N, V);
-      this.dHs = zeros(N, H); // the loss's gradient in each h
-      this.dHsAt = steps(this.dHs, T, B * H);
-      this.dC = zeros(B, H); // from the step after
-      this.transposed = {
-        hh: zeros(H, 4 * H), out: zeros(H, V), table: zeros(4 * H, V), embedding: zeros(E, V),
-        ih: zeros(E, 4 * H), sums: zeros(4 * H, N), logits: zeros(V, N), before: zeros(H, N),
-        after: zeros(H, N),
-      };
-      this.before = this.hs.subarray(0, N * H);
-      this.after = this.hs.subarray(B * H);
+      this.hsBefore = this.hs.subarray(0, N * H);
+      this.hsAfter = this.hs.subarray(B * H);
+      this.targets = new Int32Array(N);
       this.#begin(random);
     }
 
@@ -101,128 +93,126 @@ charbook.define("learner", ["matrices"], (matrices) => {
     }
 
     #forward(x) {
-      const { V, E, H, B, T, ids, weights: w, table } = this;
+      const { B, T, ids } = this;
+      for (let n = 0; n < T * B; n++) ids[n] = x[(n % B) * T + Math.floor(n / B)];
+      this.#prepare();
+      this.#read(B, T);
+    }
+
+    /* What depends on the weights alone: the table, and the matrices as products take them. */
+    #prepare() {
+      const { V, E, H, weights: w, table, arithmetic } = this;
       const inner = w["recurrent.bias_ih_l0"], outer = w["recurrent.bias_hh_l0"];
       for (let v = 0, k = 0; v < V; v++)
         for (let r = 0; r < 4 * H; r++, k++) table[k] = inner[r] + outer[r];
-      addProduct(table, V, 4 * H, E, w["embedding.weight"], E, w["recurrent.weight_ih_l0"], E);
-      for (let t = 0; t < T; t++) {
-        const sums = this.gatesAt[t];
-        for (let b = 0; b < B; b++) {
-          const id = (ids[t * B + b] = x[b * T + t]);
-          for (let r = 0; r < 4 * H; r++) sums[b * 4 * H + r] = table[id * 4 * H + r];
-        }
-        addProduct(sums, B, 4 * H, H, this.hsAt[t], H, w["recurrent.weight_hh_l0"], H);
-        this.#activate(t);
-      }
-      const { logits } = this;
-      const bias = w["output.bias"];
-      for (let n = 0, k = 0; n < T * B; n++) for (let v = 0; v < V; v++, k++) logits[k] = bias[v];
-      addProduct(logits, T * B, V, H, this.after, H, w["output.weight"], H);
+      const ih = arithmetic.pack(this.ih, w["recurrent.weight_ih_l0"], E, 4 * H, true);
+      arithmetic.product(table, V, 4 * H, E, w["embedding.weight"], false, ih);
+      this.packedHH = arithmetic.pack(this.hh, w["recurrent.weight_hh_l0"], H, 4 * H, true);
+      this.packedOut = arithmetic.pack(this.out, w["output.weight"], H, V, true);
     }
 
-    #activate(t) {
-      const { B, H } = this;
-      const gates = this.gatesAt[t], before = this.csAt[t], c = this.csAt[t + 1];
-      const h = this.hsAt[t + 1], { tanhCs } = this;
-      for (let b = 0; b < B; b++) {
-        for (let j = 0, k = b * H, at = b * 4 * H; j < H; j++, k++, at++) {
-          const i = sigmoid(gates[at]);
-          const f = sigmoid(gates[at + H]);
-          const g = tanh(gates[at + 2 * H]);
-          const o = sigmoid(gates[at + 3 * H]);
-          const after = f * before[k] + i * g;
-          const tanhC = tanh(after);
-          gates[at] = i;
-          gates[at + H] = f;
-          gates[at + 2 * H] = g;
-          gates[at + 3 * H] = o;
-          c[k] = after;
-          tanhCs[t * B * H + k] = tanhC;
-          h[k] = o * tanhC;
-        }
+    /* Read `steps` characters of each of `rows` texts, this.ids, time first, from the state that
+       stands first in hs and cs; the logits of what follows each are then in this.logits. */
+    #read(rows, steps) {
+      const { V, H, weights: w, gates, hs, cs, tanhCs, logits, arithmetic } = this;
+      arithmetic.fetch(gates, this.table, this.ids, rows * steps, 4 * H);
+      for (let t = 0; t < steps; t++) {
+        const sums = at(gates, t, rows * 4 * H);
+        arithmetic.product(sums, rows, 4 * H, H, at(hs, t, rows * H), false, this.packedHH);
+        const after = [at(cs, t + 1, rows * H), at(tanhCs, t, rows * H), at(hs, t + 1, rows * H)];
+        arithmetic.activate(sums, at(cs, t, rows * H), ...after, rows, H);
       }
+      const bias = w["output.bias"];
+      for (let n = 0, k = 0; n < rows * steps; n++)
+        for (let v = 0; v < V; v++, k++) logits[k] = bias[v];
+      const read = hs.subarray(rows * H, rows * (steps + 1) * H);
+      arithmetic.product(logits, rows * steps, V, H, read, false, this.packedOut);
+    }
+
+    /* The summed loss of the first `count` rows of logits for this.targets, of which those below
+       zero do not count. The logits become probabilities, divided by `count`. */
+    #loss(count) {
+      const { V, logits, highest, sums, targets } = this;
+      let loss = 0;
+      for (let n = 0; n < count; n++) if (targets[n] >= 0) loss -= logits[n * V + targets[n]];
+      this.arithmetic.softmax(logits, highest, sums, count, V);
+      for (let n = 0; n < count; n++) if (targets[n] >= 0) loss += highest[n] + Math.log(sums[n]);
+      return loss;
     }
 
     /* The mean loss for targets y (B, T); this.logits becomes its gradient. */
     #crossEntropy(y) {
-      const { V, B, T, logits } = this;
+      const { V, B, T, logits, targets } = this;
       const N = T * B;
-      let loss = 0;
-      for (let n = 0; n < N; n++) {
-        const at = n * V;
-        const target = at + y[(n % B) * T + Math.floor(n / B)];
-        let highest = -Infinity;
-        for (let k = at; k < at + V; k++) if (logits[k] > highest) highest = logits[k];
-        const own = logits[target] - highest;
-        let total = 0;
-        for (let k = at; k < at + V; k++) total += logits[k] = Math.exp(logits[k] - highest);
-        loss += Math.log(total) - own;
-        for (let k = at; k < at + V; k++) logits[k] /= total * N;
-        logits[target] -= 1 / N;
-      }
+      for (let n = 0; n < N; n++) targets[n] = y[(n % B) * T + Math.floor(n / B)];
+      const loss = this.#loss(N);
+      for (let n = 0; n < N; n++) logits[n * V + targets[n]] -= 1 / N;
       return loss / N;
     }
 
+    /* The mean loss on a text that is not learned from, as one stream from a zero state; gives way
+       now and then. A long one is read in LANES parts side by side: each reads before its part
+       enough of the one before for its state to be nearly the stream's. */
+    *heldOutLoss(text) {
+      const { H, B, T, hs, cs, ids, targets } = this;
+      const lanes = text.length >= LANES * SHORTEST_LANE ? LANES : 1;
+      const steps = Math.floor((B * T) / lanes);
+      const each = Math.ceil((text.length - 1) / lanes);
+      let loss = 0;
+      this.#prepare();
+      for (let from = lanes > 1 ? -steps : 0; from < each; from += steps) {
+        const count = Math.min(steps, each - from);
+        for (let t = 0, n = 0; t < count; t++)
+          for (let lane = 0; lane < lanes; lane++, n++) {
+            const place = lane * each + from + t;
+            ids[n] = text[Math.min(Math.max(0, place), text.length - 1)];
+            targets[n] = from < 0 || place + 1 >= text.length ? -1 : text[place + 1];
+          }
+        this.#read(lanes, count);
+        loss += this.#loss(count * lanes);
+        for (const state of [hs, cs]) {
+          state.copyWithin(0, count * lanes * H, (count + 1) * lanes * H);
+          if (from < 0) state.fill(0, 0, H); // before the first part there is nothing
+        }
+        yield;
+      }
+      for (const state of [hs, cs]) state.fill(0, 0, B * H);
+      return loss / (text.length - 1);
+    }
+
     #backward() {
-      const { V, E, H, B, T, weights: w, grads: g, transposed, dHs, dC, logits: dLogits } = this;
+      const { V, E, H, B, T, weights: w, grads: g, logits: dLogits, arithmetic } = this;
+      const { gates, cs, tanhCs, dHs, dC, dTable } = this;
       const N = T * B;
       this.flatGrads.fill(0);
       // The output layer.
-      transpose(transposed.out, V, H, w["output.weight"]);
       dHs.fill(0);
-      addProduct(dHs, N, H, V, dLogits, V, transposed.out, V);
-      transpose(transposed.logits, N, V, dLogits);
-      transpose(transposed.after, N, H, this.after);
-      addProduct(g["output.weight"], V, H, N, transposed.logits, N, transposed.after, N);
+      const outBack = arithmetic.pack(this.outBack, w["output.weight"], V, H, false);
+      arithmetic.product(dHs, N, H, V, dLogits, false, outBack);
+      const after = arithmetic.pack(this.after, this.hsAfter, N, H, false);
+      arithmetic.product(g["output.weight"], V, H, N, dLogits, true, after);
       addRows(g["output.bias"], N, V, dLogits);
       // Through time: step t adds to the gradient in h of step t - 1.
-      transpose(transposed.hh, 4 * H, H, w["recurrent.weight_hh_l0"]);
+      const hhBack = arithmetic.pack(this.hhBack, w["recurrent.weight_hh_l0"], 4 * H, H, false);
       dC.fill(0);
       for (let t = T - 1; t >= 0; t--) {
-        this.#backThroughStep(t);
-        if (t === 0) break;
-        addProduct(this.dHsAt[t - 1], B, H, 4 * H, this.dSumsAt[t], 4 * H, transposed.hh, 4 * H);
+        const dSums = at(this.dSums, t, B * 4 * H);
+        const noted = [at(gates, t, B * 4 * H), at(cs, t, B * H), at(tanhCs, t, B * H)];
+        arithmetic.activateBack(dSums, at(dHs, t, B * H), dC, ...noted, B, H);
+        if (t) arithmetic.product(at(dHs, t - 1, B * H), B, H, 4 * H, dSums, false, hhBack);
       }
       // The weights are the same at every step: one product sums their gradients over time.
-      transpose(transposed.sums, N, 4 * H, this.dSums);
-      transpose(transposed.before, N, H, this.before);
-      addProduct(g["recurrent.weight_hh_l0"], 4 * H, H, N, transposed.sums, N, transposed.before, N);
+      const before = arithmetic.pack(this.before, this.hsBefore, N, H, false);
+      arithmetic.product(g["recurrent.weight_hh_l0"], 4 * H, H, N, this.dSums, true, before);
       // A row of the table sums the gradients of all places at which its character was read.
-      const { dTable, dSums, ids } = this;
       dTable.fill(0);
-      for (let n = 0; n < N; n++) {
-        const row = ids[n] * 4 * H;
-        for (let r = 0; r < 4 * H; r++) dTable[row + r] += dSums[n * 4 * H + r];
-      }
-      transpose(transposed.ih, 4 * H, E, w["recurrent.weight_ih_l0"]);
-      addProduct(g["embedding.weight"], V, E, 4 * H, dTable, 4 * H, transposed.ih, 4 * H);
-      transpose(transposed.table, V, 4 * H, dTable);
-      transpose(transposed.embedding, V, E, w["embedding.weight"]);
-      const gradIH = g["recurrent.weight_ih_l0"];
-      addProduct(gradIH, 4 * H, E, V, transposed.table, V, transposed.embedding, V);
+      arithmetic.scatter(dTable, this.dSums, this.ids, N, 4 * H);
+      const ihBack = arithmetic.pack(this.ihBack, w["recurrent.weight_ih_l0"], 4 * H, E, false);
+      arithmetic.product(g["embedding.weight"], V, E, 4 * H, dTable, false, ihBack);
+      const embedding = arithmetic.pack(this.embedding, w["embedding.weight"], V, E, false);
+      arithmetic.product(g["recurrent.weight_ih_l0"], 4 * H, E, V, dTable, true, embedding);
       addRows(g["recurrent.bias_ih_l0"], V, 4 * H, dTable);
       g["recurrent.bias_hh_l0"].set(g["recurrent.bias_ih_l0"]);
-    }
-
-    /* From the gradients in h and c after step t to those in its sums, and in c before it. */
-    #backThroughStep(t) {
-      const { B, H, dC, tanhCs } = this;
-      const gates = this.gatesAt[t], before = this.csAt[t];
-      const dH = this.dHsAt[t], dSums = this.dSumsAt[t];
-      for (let b = 0; b < B; b++) {
-        for (let j = 0, k = b * H, at = b * 4 * H; j < H; j++, k++, at++) {
-          const i = gates[at], f = gates[at + H], g = gates[at + 2 * H], o = gates[at + 3 * H];
-          const tanhC = tanhCs[t * B * H + k];
-          const dc = dC[k] + dH[k] * o * (1 - tanhC * tanhC); // h = o * tanh(c)
-          // c = f * c_before + i * g; a sigmoid a has the derivative a - a * a, tanh 1 - a * a
-          dSums[at] = dc * g * (i - i * i);
-          dSums[at + H] = dc * before[k] * (f - f * f);
-          dSums[at + 2 * H] = dc * i * (1 - g * g);
-          dSums[at + 3 * H] = dH[k] * tanhC * (o - o * o);
-          dC[k] = dc * f;
-        }
-      }
     }
 
     /* One update by Adam, the gradient's norm clipped -> loss before it. */
@@ -249,13 +239,14 @@ charbook.define("learner", ["matrices"], (matrices) => {
       this.updates++;
       const step = rate / (1 - beta1 ** this.updates);
       const root = Math.sqrt(1 - beta2 ** this.updates);
-      for (let k = 0; k < flat.length; k++) {
-        const grad = flatGrads[k];
-        const m = (mean[k] += (1 - beta1) * (grad - mean[k]));
-        const s = (square[k] = beta2 * square[k] + (1 - beta2) * grad * grad);
-        flat[k] -= (step * m) / (Math.sqrt(s) / root + tiny);
-      }
+      const { length } = flat;
+      this.arithmetic.adam(flat, flatGrads, mean, square, length, beta1, beta2, step, root, tiny);
     }
+  }
+
+  /* out (N,) += the sum of the rows of a (M, N) */
+  function addRows(out, M, N, a) {
+    for (let m = 0; m < M; m++) for (let n = 0; n < N; n++) out[n] += a[m * N + n];
   }
 
   return { Learner };

@@ -2,14 +2,18 @@
 /* The place where a network is trained: text, size, curve, samples. The learning itself is in
    trainer.js and happens in a worker, so that the page stays free for the reader. */
 charbook.define("trainHere", [
-  "engine", "trainer", "page", "trainingForm", "curve", "playground",
+  "engine", "corpus", "trainer", "page", "trainingForm", "curve", "samples", "playground",
 ], (
-  { Model }, trainer, { h, sentence, whole }, { TrainingForm }, { Curve }, playground,
+  { Model }, { STRETCH }, trainer, { h, percent, sentence, whole }, { TrainingForm }, { Curve },
+  { Samples }, playground,
 ) => {
   const LABELS = { // of the first button, by state
     idle: "Train", running: "Pause", paused: "Go on", ended: "Train anew",
   };
   const nats = (loss) => `${loss.toFixed(2)} nats`;
+  const REPEATS = 0.1; // the share of a held-out text that may stand in the rest, without a word
+  const duration = (seconds) =>
+    seconds < 90 ? `${Math.ceil(seconds)} s` : `${Math.ceil(seconds / 60)} min`;
   const times = (passes) => (passes < 10 ? passes.toFixed(1) : whole(Math.round(passes)));
 
   /* A worker cannot be started from an address on the disk, but from a text. */
@@ -60,21 +64,19 @@ charbook.define("trainHere", [
         return h("div", {}, h("dt", {}, name), this.numbers[key]);
       };
       this.curve = new Curve();
-      this.samples = h("div", {
-        class: "tr-samples", role: "region", "aria-label": "Samples, the newest first",
-      });
+      this.samples = new Samples((sample) => this.curve.mark(sample));
+      this.warning = h("p", { class: "tr-warning", hidden: true });
       this.results = h(
         "div", { class: "tr-running", hidden: true },
-        this.facts,
+        this.facts, this.warning,
         h(
           "dl", { class: "tr-numbers" },
           number("updates", "Updates"), number("passes", "Times through the text"),
           number("speed", "Characters a second"), number("train", "Training loss"),
           number("held", "Held-out loss"), number("perplexity", "Perplexity, held out"),
+          number("left", "Time left, about"),
         ),
-        this.curve.element,
-        h("p", { class: "pg-label" }, "What it writes"),
-        this.samples,
+        h("div", { class: "tr-beside" }, this.curve.element, this.samples.element),
       );
     }
 
@@ -108,7 +110,8 @@ charbook.define("trainHere", [
       this.#say("Reading the text …");
       const job = (this.job = {});
       try {
-        const { text, settings } = await this.form.read();
+        const { text, settings, name } = await this.form.read();
+        this.name = name;
         if (this.job !== job) return; // stopped meanwhile
         const worker = (this.nextWorker = newWorker());
         worker.onmessage = ({ data }) => this.#receive(worker, data);
@@ -170,47 +173,51 @@ charbook.define("trainHere", [
       this.stage.replaceChildren();
       this.goal = this.step = facts.goal;
       for (const number of Object.values(this.numbers)) number.textContent = "–";
-      this.samples.replaceChildren();
+      this.samples.clear();
       this.facts.textContent =
         `It learns from ${whole(facts.train)} characters, of ${facts.characters} kinds, and is ` +
         `tested on ${whole(facts.held)} that come after them. It has ${whole(facts.weights)} ` +
-        `weights. An update reads ${facts.batch} windows of ${facts.window} characters.`;
+        `weights. An update reads ${facts.batch} windows of ${facts.window} characters, and is ` +
+        `computed by ${facts.vectors ? "WebAssembly, four numbers at a time" : "plain JavaScript"}.`;
+      this.warning.hidden = facts.repeated < REPEATS;
+      this.warning.textContent =
+        `Of the held-out text, ${percent(facts.repeated)} stands in the rest word for word ` +
+        `(stretches of ${STRETCH} characters). A low loss on it shows a good memory, no more.`;
       const baselines = [
         ["knowing nothing", facts.uniform],
         ["knowing how frequent each is", facts.unigram],
         ["counting, five in a row", facts.ngram],
       ];
-      this.curve.begin(baselines, this.goal);
+      const text = `${facts.train} ${facts.held} ${facts.uniform} ${facts.unigram}`;
+      this.curve.begin(baselines, this.goal, this.name, text);
       this.ngramLoss = facts.ngram;
       this.#enter("running");
       this.#say("Training …");
     }
 
-    _progress({ updates, passes, speed, loss }) {
+    _progress({ updates, passes, speed, loss, seconds, left }) {
       const { numbers } = this;
       numbers.updates.textContent = whole(updates);
       numbers.passes.textContent = times(passes);
+      if (left !== null) numbers.left.textContent = duration(left);
       numbers.speed.textContent = whole(Math.round(speed / 100) * 100);
       if (loss === null) return;
       numbers.train.textContent = nats(loss);
-      this.curve.add("train", updates, loss);
+      this.curve.add("train", [updates, seconds], loss);
     }
 
-    _held({ updates, loss }) {
+    _held({ updates, seconds, loss }) {
       this.heldLoss = loss;
       this.numbers.held.textContent = nats(loss);
       this.numbers.perplexity.textContent = Math.exp(loss).toFixed(1);
-      this.curve.add("held", updates, loss);
+      this.curve.add("held", [updates, seconds], loss);
     }
 
-    _sample({ updates, held, text }) {
+    _sample({ updates, seconds, held, mark, text }) {
       const after = `After ${whole(updates)} update${updates === 1 ? "" : "s"}`;
       const when = updates ? `${after}: held-out loss ${nats(held)}` : "Before the first update";
-      this.samples.prepend(
-        h("p", { class: "tr-when" }, when),
-        h("div", { class: "tr-sample", dir: "auto" }, text),
-      );
-      if (updates && this.state === "running") this.#say(`${when}.`);
+      this.samples.add({ updates, seconds, when, text });
+      if (updates && mark && this.state === "running") this.#say(`${when}.`);
     }
 
     _stopped({ done }) {

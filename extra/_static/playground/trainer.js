@@ -1,17 +1,18 @@
 "use strict";
 /* A training on a text, and the worker in which it runs, so that the page stays free. */
 charbook.define("trainer", ["engine", "sampling", "learner", "corpus"], (
-  { Model }, { NoGuess, Uniforms, Writer, predictions }, { Learner }, { ngramLoss, prepare, whole },
+  { Model }, { NoGuess, Uniforms, Writer }, { Learner }, { ngramLoss, prepare, repeated, whole },
 ) => {
   // The book's recipe, but for the batch: helpers.models.CharRNN and helpers.training.fit.
   const DEFAULTS = { embed_size: 32, seq_len: 50, clip: 5 };
   const WINDOW = DEFAULTS.seq_len;
-  const MOST_WINDOWS = 30; // in a batch: a multiple of three, see matrices.js
+  const MOST_WINDOWS = 30; // in a batch: a multiple of three and of six, see plain.js and kernel.c
   const SCORED = 20_000; // characters of the held-out tenth, at most
   const SAMPLE_LENGTH = 200;
   const TEMPERATURE = 0.8;
-  // Updates after which a sample is written.
-  const SAMPLED_AT = [0, ...[1, 2, 3, 4, 5].flatMap((d) => [1, 2, 5].map((k) => k * 10 ** d))];
+  const SAMPLED_EVERY = 2000; // milliseconds
+  // Updates after which a sample is written in any case, and announced.
+  const MARKS = [0, ...[1, 2, 3, 4, 5].flatMap((d) => [1, 2, 5].map((k) => k * 10 ** d))];
 
   const now = () => performance.now();
 
@@ -35,6 +36,8 @@ charbook.define("trainer", ["engine", "sampling", "learner", "corpus"], (
       this.seconds = 0; // of updates alone
       this.scoringSeconds = 0; // of the last evaluation on the held-out text
       this.sinceScoring = 0; // seconds of updates since then
+      this.spent = 0; // seconds in all: updates, evaluations, samples
+      this.lastSample = 0;
       this.lossSum = this.lossCount = 0; // training losses since the last report
       this.lastReport = 0;
     }
@@ -49,6 +52,7 @@ charbook.define("trainer", ["engine", "sampling", "learner", "corpus"], (
         uniform: Math.log(V),
         unigram: ngramLoss(train, held, V, 1),
         ngram: ngramLoss(train, held, V, 5),
+        repeated: repeated(train, held), vectors: this.learner.arithmetic.vectors,
       };
     }
 
@@ -73,12 +77,14 @@ charbook.define("trainer", ["engine", "sampling", "learner", "corpus"], (
         this.lossCount++;
         if (!Number.isFinite(loss)) throw this.#diverged();
         const { updates } = this.learner;
-        const sampled = SAMPLED_AT.includes(updates) || updates === this.goal;
+        const mark = MARKS.includes(updates) || updates === this.goal;
+        const sampled = mark || now() > this.lastSample + SAMPLED_EVERY;
         if (sampled || now() > this.lastReport + 200) this.report();
         if (sampled || this.sinceScoring > Math.max(0.25, 8 * this.scoringSeconds)) {
           const held = yield* this.score();
-          if (sampled) this.#sample(held);
+          if (sampled) this.#sample(held, mark);
         }
+        this.spent += (now() - begun) / 1000;
         yield;
       }
     }
@@ -119,6 +125,8 @@ charbook.define("trainer", ["engine", "sampling", "learner", "corpus"], (
         passes: read / this.train.length,
         speed: this.seconds ? read / this.seconds : 0,
         loss: this.lossCount ? this.lossSum / this.lossCount : null,
+        seconds: this.seconds,
+        left: updates ? (this.spent / updates) * (this.goal - updates) : null,
       });
       this.lossSum = this.lossCount = 0;
       this.lastReport = now();
@@ -129,23 +137,17 @@ charbook.define("trainer", ["engine", "sampling", "learner", "corpus"], (
       return new Model(this.learner.config, this.characters, this.learner.weights);
     }
 
-    /* The held-out loss, read as one stream from a zero state. */
     *score() {
       const begun = now();
-      let total = 0;
-      let at = 0;
-      for (const p of predictions(this.#model(), this.held)) {
-        if (p) total -= Math.log(p[this.held[at]]);
-        if (++at % 500 === 0) yield;
-      }
-      const loss = total / (this.held.length - 1);
+      const loss = yield* this.learner.heldOutLoss(this.held);
+      if (!Number.isFinite(loss)) throw this.#diverged();
       this.scoringSeconds = (now() - begun) / 1000;
       this.sinceScoring = 0;
-      this.post("held", { updates: this.learner.updates, loss });
+      this.post("held", { updates: this.learner.updates, seconds: this.seconds, loss });
       return loss;
     }
 
-    #sample(held) {
+    #sample(held, mark = true) {
       const model = this.#model();
       const first = model.ids.has("\n") ? "\n" : model.characters[this.train[0]];
       // The same random numbers each time, so that what differs was learned.
@@ -153,7 +155,9 @@ charbook.define("trainer", ["engine", "sampling", "learner", "corpus"], (
       const sample = first === "\n" ? [] : [first]; // by code point
       while (sample.length < SAMPLE_LENGTH)
         sample.push(model.characters[writer.next({ temperature: TEMPERATURE })]);
-      this.post("sample", { updates: this.learner.updates, held, text: sample.join("") });
+      const { updates } = this.learner;
+      this.post("sample", { updates, seconds: this.seconds, held, mark, text: sample.join("") });
+      this.lastSample = now();
     }
 
     /* A copy of what was learned, and held-out text to try it on: a line, and a passage. */

@@ -12,6 +12,7 @@ charbook.define("trainingForm", ["corpus", "page"], (
     32: "small: 32 units",
     64: "middle: 64 units",
     128: "large: 128 units, as in the book",
+    256: "largest: 256 units",
   };
   const UPDATES = [200, 1000, 3000];
   const DEFAULTS = { units: "64", updates: "1000", rate: "0.01", seed: "1" };
@@ -89,7 +90,7 @@ charbook.define("trainingForm", ["corpus", "page"], (
       else this.own.removeAttribute("aria-invalid");
     }
 
-    /* -> {text, settings}, as Training takes them. */
+    /* -> {text, settings}, as Training takes them, and a name for the curve. */
     async read() {
       const rate = numberIn(this.rate);
       if (!(rate > 0 && rate <= 1))
@@ -97,7 +98,12 @@ charbook.define("trainingForm", ["corpus", "page"], (
       const [units, updates] = [Number(this.units.value), Number(this.updates.value)];
       const { value } = this.text;
       const text = value === "own" ? this.own.value : await loadText(value);
-      return { text, settings: { units, updates, rate, seed: numberIn(this.seed) } };
+      const seed = numberIn(this.seed);
+      const other = [["rate", this.rate, rate], ["seed", this.seed, seed]];
+      const rest = other.map(([name, { defaultValue }, value]) =>
+        value === Number(defaultValue) ? "" : `, ${name} ${value}`);
+      const name = `${units} units${rest.join("")}`;
+      return { text, name, settings: { units, updates, rate, seed } };
     }
   }
 
