@@ -8,6 +8,7 @@ from .diagrams import FILL, INK, SHAPE, arrow, box, canvas, circle
 
 FEED = "#F4EFD9"  # what works on each position by itself
 KEPT = "#0072B2"
+SEEN = "#BFD7EE"
 
 
 def attention_flow():
@@ -81,12 +82,12 @@ def window_and_cache(context=4, length=9):
         for t, x in enumerate(places):
             seen = t >= length - 1 - reach * (context - 1)
             kept = reach > 0 and t > length - context
-            fill = KEPT if kept else FILL if seen else "white"
+            fill = KEPT if kept else SEEN if seen else "white"
             box(ax, x, y, "", width=0.7, height=0.7, fill=fill)
             if reach < 2 and seen:
                 for u in range(max(0, t - context + 1), t + 1):
                     line = ([places[u], x], [list(rows.values())[1 - reach] + 0.35, y - 0.35])
                     ax.plot(*line, color=SHAPE, lw=1, zorder=1)
     ax.text(places[-1], 6.45, "newest", size=11, color=INK, ha="center")
-    ax.text(places[-context], 0.15, "dark: kept in the cache", size=11, color=KEPT)
+    ax.text(places[-context], 0.15, "blue: kept in the cache", size=11, color=KEPT)
     return figure
