@@ -26,6 +26,7 @@ from playwright.sync_api import TimeoutError
 
 from helpers.plotting import COLOURS
 from tests.site.browser import watch
+from tools.site import picture as picture_tool
 from tools.site.architectures import on_dark_pages
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -380,6 +381,13 @@ def test_the_landing_page_is_light_and_needs_no_script_to_be_read(browser, site,
     page.close()
 
 
+def test_the_readmes_picture_is_small_and_shows_what_the_network_wrote(browser, site):
+    taken, kept = picture_tool.first_screen(browser, site), picture_tool.PICTURE.read_bytes()
+    for png in (taken, kept):
+        assert len(png) < 150_000
+        assert plt.imread(io.BytesIO(png)).shape[:2] == (900, 1280)
+
+
 # --- colours
 
 
@@ -467,6 +475,7 @@ def test_a_page_prints_without_what_one_presses(browser, site):
         found = page.locator(what)
         assert found.count(), what
         assert not any(found.nth(i).is_visible() for i in range(found.count())), what
+    assert page.locator("article h1").is_visible()
     style = "e => [getComputedStyle(e).color, getComputedStyle(document.body).backgroundColor]"
     ink, ground = page.eval_on_selector("article p", style)
     filtered = page.eval_on_selector("article figure img", "e => getComputedStyle(e).filter")
