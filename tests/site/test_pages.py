@@ -26,7 +26,6 @@ from playwright.sync_api import TimeoutError
 
 from helpers.plotting import COLOURS
 from tests.site.browser import watch
-from tools.site import picture as picture_tool
 from tools.site.architectures import on_dark_pages
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -379,13 +378,6 @@ def test_the_landing_page_is_light_and_needs_no_script_to_be_read(browser, site,
     ):
         assert page.locator(what).first.is_visible(), what
     page.close()
-
-
-def test_the_readmes_picture_is_small_and_shows_what_the_network_wrote(browser, site):
-    taken, kept = picture_tool.first_screen(browser, site), picture_tool.PICTURE.read_bytes()
-    for png in (taken, kept):
-        assert len(png) < 150_000
-        assert plt.imread(io.BytesIO(png)).shape[:2] == (900, 1280)
 
 
 # --- colours
