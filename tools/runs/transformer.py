@@ -76,7 +76,7 @@ def nats_of(model, texts):
 )
 def repeating(configuration, corpus):
     """Loss on new texts: at each place after a string of SHOWN letters, and of second copies
-    by the length of the string. The first letter of a copy, which can only be guessed, is left out."""
+    by the length of the string. The first letter of a copy, a guess at best, is left out."""
     started = time.process_time()
     model, losses = train_repeating(configuration)
     seconds, generator = time.process_time() - started, torch.Generator().manual_seed(0)
