@@ -1,297 +1,339 @@
-"""The run of *Often said*: what only the ledger of claims needs.
+"""The runs of *What we were told and what we measured*: what only its claims need.
 
-unclipped : RNN and LSTM by the reference recipe but for the clipping, which is off; with
-    numbers of what they write and of what the LSTM's gates do
-relu : an RNN with ReLU in place of tanh, with the clipping and without it
-amount : an LSTM on the first 100,000 characters of the training text
-window : RNN and LSTM with windows twice as long, and as many characters a batch
-no_grad : times of sampling with and without PyTorch's record of operations, in pairs
-real_texts, untrained_gates : the baselines of the others
+The main case of each claim stands on the page. The networks are the reference recipe on
+*Coriolanus* but for what an arm changes:
+
+networks : RNN and LSTM as they are; after ten epochs their gates and how far back their guesses
+    depend on the text, after thirty what they write
+without input, without forget, without output : the LSTM with that gate held at 1 in training
+relu : the RNN with ReLU in place of tanh, gradients not clipped
+clamped, free : Karpathy's min-char-rnn, each entry of the gradient of a window's summed loss
+    clamped at 5 or not
+recall : name the first of so many letters
 """
 
 import itertools
 import re
-import statistics
 import time
 
 import numpy as np
 import torch
+from torch.nn import functional as F
 
-from helpers.corpus import character_kinds, load_corpus
-from helpers.gates import record_gates
-from helpers.sampling import generate, next_distribution, pick
-from helpers.training import TrainingDiverged, evaluate, fit
-from tools.runs.common import FIRST, build, first_losses, long_run, rounded
+from helpers.gates import positions, record_gates
+from helpers.models import CharRNN, evaluating
+from helpers.sampling import generate
+from helpers.studies import protocol
+from helpers.studies.held import hold_gate, hold_unit
+from helpers.training import TrainingDiverged, fit, train_step
+from tools.runs.common import (
+    FIRST,
+    build,
+    first_losses,
+    long_run,
+    open_forget_gate,
+    rounded,
+    stored_blocks,
+)
+from tools.runs.course import CURVE, PLAY, SEEDS, all_plays, play_and_curve
+from tools.runs.gates import pieces, places_in_line
 
-SEEDS = (0, 1, 2, 3, 4)
-TEMPERATURES = (0, 0.3, 0.5, 0.7, 0.85, 1.0, 1.2, 1.5)
-PROMPT = "\n\n"  # the end of a speech: what comes next is a speaker's name
-
-
-# Models and training
-
-RECIPES = {
-    "unclipped": {"epochs": 30, "clip": None},
-    "relu": {"epochs": 10},
-    "amount": {"epochs": 30},
-    "window": {"epochs": 30},
-}
-AT = {"unclipped": (10, 30), "relu": (10,), "amount": (30,), "window": (10, 20, 30)}  # epochs
+GATES_AT, TEXTS_AT = 10, 30  # epochs
+TEMPERATURES, TEXTS, LENGTH, SAME = (0.5, 1.0, 1.5), 10, 2000, 8  # SAME: characters that recur
+PAST, KEPT, PLACES = 100, (5, 10, 20, 30, 50), 300
 PLAN = [
-    *({"what": "unclipped", "cell": c, "seed": s} for s in SEEDS for c in ("rnn", "lstm")),
-    *({"what": "relu", "cell": "relu", "seed": s, "clip": c} for s in SEEDS for c in (None, 5.0)),
-    *({"what": "amount", "cell": "lstm", "seed": s, "characters": 100_000} for s in SEEDS),
-    *(
-        {"what": "window", "cell": c, "seed": s, "seq_len": 100}
-        for s in SEEDS[:3]
-        for c in ("rnn", "lstm")
-    ),
-]
+    {"arm": arm, "cell": cell, "seed": seed}
+    for seed in SEEDS[:3]
+    for arm, cell in (
+        ("networks", "rnn"), ("networks", "lstm"), ("without input", "lstm"),
+        ("without forget", "lstm"), ("without output", "lstm"), ("relu", "rnn"),
+        ("clamped", "rnn"), ("free", "rnn"),
+    )
+]  # fmt: skip
 
 
-def new_model(cell, vocab_size, seed):
-    """A fresh model; "relu" is the RNN with ReLU in its recurrence."""
-    model = build("rnn" if cell == "relu" else cell, vocab_size, seed)
-    if cell == "relu":
+# Training
+
+
+def begin(configuration):
+    """A model before its first update."""
+    arm, cell, seed = configuration.values()
+    if arm in ("clamped", "free"):
+        return small_start(seed)
+    model = build(cell, len(all_plays().vocab), seed)
+    if arm.startswith("without"):
+        hold_gate(model, arm.removeprefix("without "), 1.0)
+    if arm == "relu":
         model.recurrent.nonlinearity = "relu"
         model.recurrent.mode = "RNN_RELU"  # what nn.RNN(nonlinearity="relu") sets
     return model
 
 
-def train(configuration, corpus, steps=None, callback=None):
-    """One model -> its history; one that ends early where the loss was not finite."""
-    source = load_corpus(corpus)
-    ids = source.split()[0][: configuration.get("characters")]
-    seq_len = configuration.get("seq_len", 50)
-    recipe = {"seq_len": seq_len, "batch_size": 64 * 50 // seq_len}
-    recipe |= {"clip": configuration.get("clip", 5.0)} | RECIPES[configuration["what"]]
-    seed = configuration["seed"]
-    model = new_model(configuration["cell"], len(source.vocab), seed)
-    try:
-        return fit(
-            model, ids, steps=steps, seed=seed, device="cpu", callback=callback, progress=False,
-            **recipe,
-        )  # fmt: skip
-    except TrainingDiverged as error:
-        return error.history
+def small_start(seed, hidden=100):
+    """The network of min-char-rnn: characters as one-hot vectors, weights of 0.01, one bias."""
+    V = len(all_plays().vocab)
+    model = build("rnn", V, seed, embed_size=V, hidden_size=hidden)
+    with torch.no_grad():
+        for weight in model.parameters():
+            weight.normal_(0, 0.01) if weight.dim() == 2 else weight.zero_()
+        model.embedding.weight.copy_(torch.eye(V))
+    for fixed in (model.embedding.weight, model.recurrent.bias_hh_l0):
+        fixed.requires_grad_(False)
+    return model
 
 
-# What a text is like
+def train_small(model, limit, steps=4000, length=25):
+    """The loop of min-char-rnn -> losses per character, the largest entry of each gradient.
 
-NAME = re.compile(r"[A-Z][A-Za-z' ]*:")  # a line that holds a speaker's name
-
-
-def words_of(text):
-    """Lower-case words: runs of letters and apostrophes."""
-    return re.findall(r"[a-z']+", text.lower())
-
-
-class Reference:
-    """The training text, as far as generated texts are compared with it."""
-
-    def __init__(self, text):
-        words = words_of(text)
-        self.words = set(words)
-        self.pairs = set(itertools.pairwise(words))
-        self.triples = {text[i : i + 3] for i in range(len(text) - 2)}
-        self.names = {line[:-1] for line in text.split("\n") if NAME.fullmatch(line)}
-
-    def describe(self, text):
-        """Numbers of one text, all between 0 and 1 but the three lengths."""
-        words, lines = words_of(text), text.split("\n")
-        known = [word in self.words for word in words]
-        shuffled = np.random.default_rng(0).permutation(words).tolist()
-        eights = [text[i : i + 8] for i in range(len(text) - 7)]
-        triples = [text[i : i + 3] for i in range(len(text) - 2)]
-        blank = [i for i in range(1, len(lines) - 2) if not lines[i] and lines[i - 1]]
-        heads = [lines[i + 1] for i in blank if NAME.fullmatch(lines[i + 1])]
-        return {
-            "word_length": mean(len(word) for word in words),
-            "real_words": mean(known),
-            "real_word_length": mean(len(w) for w, k in zip(words, known, strict=True) if k),
-            "types": len(set(words[:140])) / len(words[:140]),
-            "repeated": 1 - len(set(eights)) / len(eights),
-            "line_length": mean(len(line) for line in lines if line),
-            "new_triples": mean(triple not in self.triples for triple in triples),
-            "known_pairs": mean(p in self.pairs for p in itertools.pairwise(words)),
-            "shuffled_pairs": mean(p in self.pairs for p in itertools.pairwise(shuffled)),
-            "turns": len(blank),
-            "turns_with_name": len(heads) / len(blank) if blank else None,
-            "known_names": mean(head[:-1] in self.names for head in heads),
-        }
+    One window after the other with the state carried on; Adagrad at 0.1 on the summed loss.
+    """
+    text = torch.as_tensor(play_and_curve()[0]).long()
+    learned = [p for p in model.parameters() if p.requires_grad]
+    adagrad = torch.optim.Adagrad(learned, lr=0.1, eps=1e-8)
+    losses, largest, state = [], [], None
+    for start in range(0, steps * length, length):
+        x, y = text[None, start : start + length], text[start + 1 : start + length + 1]
+        logits, state = model(x, state)
+        state = state.detach()
+        loss = F.cross_entropy(logits[0], y, reduction="sum")
+        adagrad.zero_grad()
+        loss.backward()
+        largest.append(max(p.grad.abs().max().item() for p in learned))
+        if limit is not None:
+            torch.nn.utils.clip_grad_value_(learned, limit)
+        adagrad.step()
+        losses.append(loss.item() / length)
+    return losses, largest
 
 
-def mean(values):
-    values = list(values)
-    return float(np.mean(values)) if values else None
-
-
-def describe_texts(reference, texts):
-    """Mean over texts of each number (None where no text had any), and over all texts' sd."""
-    rows = [reference.describe(text) for text in texts]
-    summary = {}
-    for key in rows[0]:
-        values = [row[key] for row in rows if row[key] is not None]
-        summary[key] = None if not values else round(float(np.mean(values)), 4)
-        summary[f"{key}_sd"] = None if len(values) < 2 else round(statistics.stdev(values), 4)
-    return summary
-
-
-def written(model, vocab, temperature, texts=5, length=1000):
-    new = generate(model, vocab, [PROMPT] * texts, length, temperature, seed=1)
-    return [text.removeprefix(PROMPT) for text in new]
-
-
-def describe_written(configuration, corpus, model, epoch):
-    """What is stored of a model's texts and gates beside its losses."""
-    source = load_corpus(corpus)
-    vocab, what, cell = source.vocab, configuration["what"], configuration["cell"]
-    if what not in ("unclipped", "amount"):
-        return {}
-    known = vocab.decode(source.split()[0][: configuration.get("characters")])
-    reference = Reference(known)
-
-    def described(temperature, *many):
-        return describe_texts(reference, written(model, vocab, temperature, *many))
-
-    if what == "amount":
-        return {"texts": {str(t): described(t, 10, 1000) for t in (0.7, 1.0)}}
-    row = {"texts": {"1.0": described(1.0, 10, 500)}}
-    if cell == "lstm":
-        row["gates"] = describe_gates(model, corpus)
-    if cell == "lstm" and epoch == 30:
-        row["by_temperature"] = {str(t): described(t) for t in TEMPERATURES}
-    return row
-
-
-# What the gates do
-
-KINDS = {
-    "inside a word": r"(?<=[A-Za-z'])[A-Za-z']",
-    "first letter": r"(?<![A-Za-z'])[A-Za-z]",
-    "space": r" ",
-    "sentence end": r"[.?!]",
-    "other punctuation": r"[,;\-]",
-    "colon": r":",
-    "line end": r"\n",
-    "speaker": r"(?<=\n\n)[^\n:]+(?=:\n)",
-}
-CONTRASTS = {  # gate, kind, other kind; "before" is the character just before one of that kind
-    "forget: inside a word - space": ("forget", "inside a word", "space"),
-    "forget: inside a word - line end": ("forget", "inside a word", "line end"),
-    "forget: inside a word - sentence end": ("forget", "inside a word", "sentence end"),
-    "input: first letter - inside a word": ("input", "first letter", "inside a word"),
-    "input: space - inside a word": ("input", "space", "inside a word"),
-    "output: line end - inside a word": ("output", "line end", "inside a word"),
-    "output: colon - inside a word": ("output", "colon", "inside a word"),
-    "output: before line end - elsewhere": ("output", "before line end", "elsewhere"),
-    "output: before colon - elsewhere": ("output", "before colon", "elsewhere"),
-}
-
-
-def masks_of(text):
-    """Kind of position -> a mask (T,), and those of the positions before some of them."""
-    masks = character_kinds(text, KINDS)
-    characters = np.array(list(text))
-    for name, character in (("before line end", "\n"), ("before colon", ":")):
-        masks[name] = np.append(characters[1:] == character, False)
-    masks["elsewhere"] = ~(masks["before line end"] | masks["before colon"])
-    return masks
-
-
-def describe_gates(model, corpus, characters=8000):
-    """Mean of each gate by kind of position, and each contrast over the units."""
-    source = load_corpus(corpus)
-    ids = source.split()[1][:characters]
-    masks, gates = masks_of(source.vocab.decode(ids)), record_gates(model, ids)
-    means = {
-        gate: {kind: round(float(getattr(gates, gate)[mask].mean()), 5) for kind, mask in
-               masks.items()}
-        for gate in ("input", "forget", "output")
-    }  # fmt: skip
-    contrasts = {}
-    for name, (gate, kind, other) in CONTRASTS.items():
-        values = getattr(gates, gate)
-        d = values[masks[kind]].mean(axis=0) - values[masks[other]].mean(axis=0)  # (H,)
-        row = {"mean": d.mean(), "units": (d > 0).mean()}
-        contrasts[name] = {k: round(float(v), 5) for k, v in row.items()}
-    return {"means": means, "contrasts": contrasts}
-
-
-# What is stored once
-
-
-def real_texts(corpus):
-    """The same numbers for pieces of the held-out text, 500 and 1,000 characters long."""
-    source = load_corpus(corpus)
-    train_text, text = (source.vocab.decode(part) for part in source.split())
-    found = {}
-    for name, known in (("all", train_text), ("100000", train_text[:100_000])):
-        for length in (500, 1000):
-            pieces = [text[i * length : (i + 1) * length] for i in range(len(text) // length)]
-            found[f"{name}, {length}"] = describe_texts(Reference(known), pieces)
-    return found
-
-
-def seconds_of(model, ids, length, record):
-    """Sample ``length`` characters one by one, with or without the record."""
-    rng, state, unread = np.random.default_rng(0), None, torch.as_tensor(ids)[None]
-    started = time.perf_counter()
-    with torch.set_grad_enabled(record):
-        for _ in range(length):
-            logits, state = model(unread, state)
-            p = next_distribution(logits[0, -1].detach().numpy())
-            unread = torch.tensor([[pick(p, rng.random())]])
-    return time.perf_counter() - started
-
-
-def no_grad(vocab, pairs=25, length=400):
-    """Seconds with the record over seconds without it, pair by pair."""
-    ratios, ids = {}, vocab.encode(PROMPT)
-    for cell in ("rnn", "lstm", "gru"):
-        model = new_model(cell, len(vocab), 0).eval()
-        seconds_of(model, ids, length, True)  # the first is slow for other reasons
-        ratios[cell] = [
-            round(seconds_of(model, ids, length, True) / seconds_of(model, ids, length, False), 4)
-            for _ in range(pairs)
-        ]
-    return {"characters": length, "ratios": ratios}
-
-
-def baselines(corpus, models):
-    vocab = load_corpus(corpus).vocab
-    untrained = [new_model("lstm", len(vocab), seed) for seed in SEEDS]
-    return {
-        "no_grad": no_grad(vocab),
-        "real_texts": real_texts(corpus),
-        "untrained_gates": [describe_gates(model, corpus) for model in untrained],
-    }
+def repeat(configuration, corpus):
+    """The first losses of a model."""
+    model, arm = begin(configuration), configuration["arm"]
+    if arm in ("clamped", "free"):
+        return train_small(model, 5.0 if arm == "clamped" else None, steps=FIRST)[0]
+    clip, seed = None if arm == "relu" else 5.0, configuration["seed"]
+    return fit(
+        model, play_and_curve()[0], steps=FIRST, seed=seed, clip=clip, device="cpu",
+        progress=False,
+    ).step_loss  # fmt: skip
 
 
 @long_run(
-    "ledger",
-    repeat=lambda configuration, corpus: train(configuration, corpus, FIRST).step_loss,
+    "claims",
+    corpus="shakespeare",
+    repeat=repeat,
     plan=PLAN,
-    summary=baselines,
+    settings={"play": PLAY, "curve": CURVE, "temperatures": TEMPERATURES, "kept": KEPT},
+    summary=lambda corpus, models: {"pages": pages(), "pace": pace()},
 )
-def ledger(configuration, corpus):
-    """One model, with its held-out loss, texts and gates after some of the epochs."""
-    held_out = load_corpus(corpus).split()[1]
-    after = {}
+def claims(configuration, corpus):
+    """One model of one arm, and what the page reads of it."""
+    model, arm = begin(configuration), configuration["arm"]
+    if arm in ("clamped", "free"):
+        losses, largest = train_small(model, 5.0 if arm == "clamped" else None)
+        found = {"beyond_5": round(float(np.mean(np.array(largest) > 5)), 6)}
+        found["largest"] = round(max(largest), 3)
+        return found | tested(model) | first_losses(losses)
+    found, networks = {}, arm == "networks"
+    if networks:
+        found["untrained_gates"] = gates_of(model) if configuration["cell"] == "lstm" else None
 
-    def evaluate_at(epoch, model, history):
-        if epoch in AT[configuration["what"]]:
-            loss = round(evaluate(model, held_out, progress=False), 6)
-            found = describe_written(configuration, corpus, model, epoch)
-            after[str(epoch)] = {"held_out": loss} | found
+    def after_epoch(epoch, model, history):
+        if networks and epoch == GATES_AT:
+            found["apart"] = apart(model)
+            if configuration["cell"] == "lstm":
+                found["gates"], found["line"] = gates_of(model), line_unit(model)
+        if networks and epoch == TEXTS_AT:
+            found["texts"] = {str(t): written(model, t) for t in TEMPERATURES}
 
-    history = train(configuration, corpus, callback=evaluate_at)
-    updates = len(history.step_loss)
+    try:
+        history = fit(
+            model, play_and_curve()[0], epochs=TEXTS_AT if networks else GATES_AT,
+            seed=configuration["seed"], clip=None if arm == "relu" else 5.0, device="cpu",
+            progress=False, callback=after_epoch,
+        )  # fmt: skip
+    except TrainingDiverged as error:
+        history = error.history
+        found["diverged_at"] = len(history.step_loss)
+    found["longest_gradient"] = round(max(history.grad_norm), 4)
+    scored = {} if networks else tested(model)  # `reference` has those of the networks
+    return found | scored | first_losses(history.step_loss)
+
+
+def tested(model):
+    """Loss on the test plays, and of their blocks."""
+    losses = protocol.play_losses(model, protocol.test_plays(all_plays()))
+    return {"test": round(protocol.mean_loss(losses), 6), "test_blocks": stored_blocks(losses)}
+
+
+# What is measured of a network
+
+
+def gates_of(model, characters=8000):
+    """By how much each unit's gate differs between kinds of position, at the beginning of the
+    test plays: two lists (H,)."""
+    corpus = all_plays()
+    ids = corpus.split_by_plays()[2][:characters]
+    gates, where = record_gates(model, ids), positions(corpus.vocab.decode(ids))
+
+    def difference(gate, kind, other):
+        values = getattr(gates, gate)
+        return rounded(values[where[kind]].mean(axis=0) - values[where[other]].mean(axis=0), 4)
+
     return {
-        "updates": updates,
-        "diverged_at": None if np.isfinite(history.step_loss).all() else updates,
-        "longest_gradient": round(float(np.nanmax(history.grad_norm)), 4),
-        "train_loss": rounded(history.train_loss),
-        "after": after,
-        **first_losses(history.step_loss),
+        "forget, inside a word - space": difference("forget", "inside a word", "space"),
+        "input, first letter - inside a word": difference("input", "first letter", "inside a word"),
     }
+
+
+def line_unit(model, others=10):
+    """The unit whose cell state follows the place in the line best on the validation text, and
+    what holding its h at the mean costs at the line breaks of the test plays."""
+    rows, ids = pieces(), play_and_curve()[1]
+    recorded, place = record_gates(model, ids), places_in_line(ids)
+    follows = np.array([np.corrcoef(c, place)[0, 1] for c in recorded.c.T])
+    unit, means = int(np.abs(follows).argmax()), recorded.h.mean(axis=0)
+    ends = rows[:, 1:] == int(all_plays().vocab.encode("\n")[0])
+
+    def at_breaks(model):
+        with evaluating(model):
+            logits = model(rows[:, :-1])[0].transpose(1, 2)
+            return F.cross_entropy(logits, rows[:, 1:], reduction="none")[ends].mean().item()
+
+    def cost(k):
+        held = CharRNN(**model.config)
+        held.load_state_dict(model.state_dict())
+        return at_breaks(hold_unit(held, k, float(means[k]))) - free
+
+    free = at_breaks(model)
+    drawn = np.random.default_rng(0).choice(np.delete(np.arange(len(means)), unit), others, False)
+    return {
+        "unit": unit,
+        "r": round(float(follows[unit]), 4),
+        "cost": round(cost(unit), 5),
+        "others": rounded((cost(int(k)) for k in drawn), 5),
+    }
+
+
+def apart(model):
+    """Mean total variation distance of the guesses after two pasts and the same last k
+    characters, for each k of KEPT."""
+    ids = torch.as_tensor(all_plays().split_by_plays()[2][:40_000]).long()
+    ends = torch.linspace(200, len(ids) - 1, PLACES).long()[:, None]
+    found = []
+    for k in KEPT:
+        own = ids[ends + torch.arange(-k - PAST, 0)]  # (PLACES, PAST + k)
+        other = torch.cat([own[:, :PAST].roll(1, dims=0), own[:, PAST:]], dim=1)
+        with evaluating(model):
+            p, q = (model(rows)[0][:, -1].softmax(dim=1) for rows in (own, other))
+        found.append((p - q).abs().sum(dim=1).mean().item() / 2)
+    return rounded(found, 7)
+
+
+def written(model, temperature):
+    """The counts of texts that a network writes."""
+    vocab = all_plays().vocab
+    new = generate(model, vocab, ["\n\n"] * TEXTS, LENGTH, temperature, seed=1)
+    return counts([text[2:] for text in new])
+
+
+def pages():
+    """The same counts of the beginnings of the test plays, cut into texts of the same length."""
+    plays = protocol.test_plays(all_plays())
+    decode = all_plays().vocab.decode
+    starts = range(0, TEXTS * LENGTH, LENGTH)
+    return counts([decode(play[i : i + LENGTH]) for play in plays for i in starts])
+
+
+def words_of(text):
+    return re.findall(r"[a-z']+", text.lower())
+
+
+def counts(texts):
+    """Means over texts: the shares of words and of triples of characters that the training plays
+    have, and of strings of SAME characters that occurred before in the same text."""
+    corpus = all_plays()
+    known = corpus.vocab.decode(corpus.split_by_plays()[0])
+    words, triples = set(words_of(known)), {known[i : i + 3] for i in range(len(known) - 2)}
+    rows = []
+    for text in texts:
+        same = [text[i : i + SAME] for i in range(len(text) - SAME + 1)]
+        three = [text[i : i + 3] for i in range(len(text) - 2)]
+        rows.append((
+            np.mean([word in words for word in words_of(text)]),
+            1 - len(set(same)) / len(same),
+            np.mean([t not in triples for t in three]),
+        ))  # fmt: skip
+    return dict(zip(("real_words", "repeated", "new_triples"), rounded(np.mean(rows, 0), 5),
+                    strict=True))  # fmt: skip
+
+
+def pace(rounds=9, updates=5):
+    """Processor seconds of an update by PyTorch's own layers, the cells taking turns."""
+    ids, found = torch.as_tensor(play_and_curve()[0]).long(), {}
+    x, y = (ids[i : i + 3200].view(64, 50) for i in (0, 1))
+    models = {cell: build(cell, len(all_plays().vocab), 0) for cell in ("rnn", "lstm", "gru")}
+    adams = {c: torch.optim.Adam(m.parameters(), lr=3e-3, fused=True) for c, m in models.items()}
+    for count, (cell, model) in itertools.product(range(rounds + 1), models.items()):
+        model.recurrent.by_hand = False
+        started = time.process_time()
+        for _ in range(updates):
+            train_step(model, x, y, adams[cell])
+        if count:  # the first round is slow for other reasons
+            found.setdefault(cell, []).append((time.process_time() - started) / updates)
+    return {cell: rounded(seconds, 6) for cell, seconds in found.items()}
+
+
+# Recall: name the first of so many letters while the others go by.
+
+LETTERS, QUESTION = 8, 8  # eight letters; a ninth character asks for the first one
+UPDATES = 1000
+SMALL = {"embed_size": 16, "hidden_size": 64}
+
+
+def recall_batch(size, gap, generator):
+    """Texts (size, gap + 1) of ``gap`` random letters and the question; the answers (size,)."""
+    letters = torch.randint(LETTERS, (size, gap), generator=generator)
+    question = torch.full((size, 1), QUESTION)
+    return torch.cat([letters, question], dim=1), letters[:, 0]
+
+
+def train_recall(configuration, updates=UPDATES):
+    """Train on recall -> (share of 512 new questions answered, losses)."""
+    cell, seed, gap = (configuration[key] for key in ("cell", "seed", "gap"))
+    model = build(cell, LETTERS + 1, seed, **SMALL)
+    if configuration["bias"]:
+        open_forget_gate(model, configuration["bias"])
+    optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
+    generator = torch.Generator().manual_seed(seed)
+    losses = []
+    for _ in range(updates):
+        x, y = recall_batch(64, gap, generator)
+        loss = F.cross_entropy(model(x)[0][:, -1], y)
+        optimizer.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 5.0)
+        optimizer.step()
+        losses.append(loss.item())
+    x, y = recall_batch(512, gap, torch.Generator().manual_seed(10_000 + seed))
+    with torch.no_grad():
+        answers = model(x)[0][:, -1].argmax(dim=1)
+    return (answers == y).float().mean().item(), losses
+
+
+@long_run(
+    "recall",
+    corpus=None,  # it makes its own texts
+    repeat=lambda configuration, corpus: train_recall(configuration, FIRST)[1],
+    plan=[
+        {"cell": cell, "bias": bias, "gap": gap, "seed": seed}
+        for gap, (cell, bias), seed in itertools.product(
+            (5, 20, 50), (("rnn", 0), ("lstm", 0), ("lstm", 3), ("gru", 0)), range(5)
+        )
+    ],
+    settings={"updates": UPDATES, "chance": 1 / LETTERS},
+)
+def recall(configuration, corpus):
+    """The share of new questions that are answered after so many characters."""
+    share, losses = train_recall(configuration)
+    return {"recalled": share} | first_losses(losses)
