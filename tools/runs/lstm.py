@@ -79,6 +79,7 @@ RECALL = {
 }
 
 
+@long_run("recall", plan=recall_of(("rnn", 0), ("lstm", 0), ("lstm", 3), ("gru", 0)), **RECALL)
 @long_run("recall-transformer", plan=recall_of(("transformer", 0)), **RECALL)
 def recall(configuration, corpus):
     """Recall after so many characters."""
