@@ -31,8 +31,8 @@ def share_clamped(answer):
     for _ in range(3):
         updates, P = random_sizes(2, low=25, high=60)
         T = int(rng.integers(20, 40))
-        sums = normal(updates, P, scale=0.6)  # of a window's losses
-        sums = np.clip(sums, -4, 4)
+        sums = normal(updates, P, scale=0.3)  # of a window's losses
+        sums[::2] = np.clip(5 * sums[::2], -4, 4)  # long, with no entry beyond the limit
         acts = rng.permutation(updates)[: updates // 3]
         sums[acts[::2], 3] = 6.5
         sums[acts[1::2], 2:4] = -7.5  # below the lower limit alone
