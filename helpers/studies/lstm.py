@@ -8,6 +8,15 @@ from .diagrams import INK, SHAPE, arrow, box, canvas, circle
 
 WATER, CANDIDATE = "#9CC3E6", "#F4EFD9"
 
+# One colour for each gate, in every figure; the live ones have them from
+# tools/site/architectures.py.
+GATE_COLOURS = {
+    "input": "#3A9BD9",
+    "forget": "#08244A",
+    "output": "#E69F00",
+    "candidate": "#B5679E",
+}
+
 
 def tank(ax, title, level, before, add, keep, show):
     """A tank filled to ``level``, a dashed line at the level ``before``, and its three valves."""

@@ -1,4 +1,5 @@
-"""Sphinx extension: names, colours and line styles of the architectures, from helpers.models.
+"""Sphinx extension: names, colours and line styles of the architectures, from helpers.models,
+and the colours of an LSTM's gates, from helpers.studies.lstm.
 
 The site gets them as a style sheet, _static/architectures.css, which every page links, and as a
 script, _static/playground/architectures.js, for the live figures: so that a figure, the text
@@ -11,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from helpers.models import ARCHITECTURES
+from helpers.studies.lstm import GATE_COLOURS
 
 BORDERS = {"-": "solid", "--": "dashed"}  # of matplotlib's line styles; the others are dotted
 HUE_ROTATE_180 = np.array(  # Filter Effects Module Level 1, section 8.6
@@ -26,8 +28,10 @@ def on_dark_pages(colour):
 
 
 def style_sheet():
-    """--cbc-NAME for each architecture, on light pages, dark pages and paper."""
+    """--cbc-NAME for each architecture and --cbc-gate-NAME for each gate, on light pages, dark
+    pages and paper."""
     colours = {name: a.colour for name, a in ARCHITECTURES.items()}
+    colours |= {f"gate-{name}": colour for name, colour in GATE_COLOURS.items()}
     light = " ".join(f"--cbc-{name}: {colour};" for name, colour in colours.items())
     dark = " ".join(f"--cbc-{name}: {on_dark_pages(colour)};" for name, colour in colours.items())
     return (
