@@ -27,7 +27,6 @@ EQUAL = {
     "gru": {"hidden_size": 149},
     "transformer": TRANSFORMER,
 }
-TWO_LAYERS = {"hidden_size": 79, "num_layers": 2}
 EPOCHS = 30
 PACE_ROUNDS = 9
 # The reference models, and those of EQUAL that are others.
@@ -49,7 +48,6 @@ CURVES = {"repeat": repeat_reference, "settings": {"epochs": EPOCHS, "block": BL
 
 @long_run("curves", plan=over_seeds(REFERENCE), **CURVES)
 @long_run("equal-parameters", plan=over_seeds({c: EQUAL[c] for c in ("rnn", "gru")}), **CURVES)
-@long_run("two-layers", plan=over_seeds({"lstm": TWO_LAYERS}), **CURVES)
 def curves(configuration, corpus, at=(10, 20, EPOCHS)):
     """Training and held-out loss after each epoch of the reference recipe.
 

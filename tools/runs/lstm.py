@@ -1,4 +1,4 @@
-"""The runs of *The LSTM*: what an opened forget gate does, on recall and on the corpus."""
+"""Recall of a character by small networks, as they start and with opened forget gates."""
 
 import itertools
 
@@ -9,23 +9,8 @@ from tools.runs.common import (
     build,
     first_losses,
     long_run,
-    losses_of,
     open_forget_gate,
-    repeat_reference,
-    train_reference,
 )
-
-
-@long_run(
-    "forget-bias",
-    repeat=repeat_reference,
-    plan=[{"cell": "lstm", "bias": bias, "seed": seed} for seed in range(5) for bias in (0, 1, 3)],
-    settings={"epochs": 10},
-)
-def forget_bias(configuration, corpus):
-    """What an opened forget gate does on the corpus, after each of ten epochs."""
-    return losses_of(train_reference(configuration, corpus)[1])
-
 
 # Recall: remember the first of so many characters while as many others go by.
 LETTERS, QUESTION = 8, 8  # eight letters; a ninth character asks for the first one
