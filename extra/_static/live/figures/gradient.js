@@ -43,7 +43,7 @@ charbook.live("gradient", ["page", "slider", "plot", "strip", "say"], [], (
   const small = (value) => {
     if (value >= 0.01 && value < 1000) return value.toPrecision(2);
     const [digits, exponent] = value.toExponential(1).split("e");
-    return `${digits} · ${power(Number(exponent))}`;
+    return `${digits}\u00a0·\u00a0${power(Number(exponent))}`;
   };
   const steps = (count) => (count === 1 ? "1 step" : `${count} steps`);
   const half = (factor) =>
