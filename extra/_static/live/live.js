@@ -26,6 +26,7 @@ charbook.define("live", ["page"], ({ h, loadScript, sentence }) => {
   async function fill(mount, figure, data) {
     try {
       const given = Object.fromEntries(await Promise.all(data.map(fetched)));
+      await new Promise((resume) => setTimeout(resume)); // each figure is a task of its own
       const place = h("div", { class: "pg lv", role: "group", "aria-label": figure.title });
       mount.replaceChildren(place); // first, so that a figure can ask how wide it is
       figure.build(place, given);

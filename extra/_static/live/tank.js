@@ -54,7 +54,7 @@ charbook.define("tank", ["numbers", "svg"], ({ signed }, { Picture, svg, words }
     }
 
     #draw(width) {
-      if (!this.step) return { height: HEIGHT, parts: [], label: "" };
+      if (!this.step) return { height: HEIGHT, parts: [], label: "A tank before its first step." };
       const { before, i, f, g, o, c, h } = this.step;
       const reach = Math.max(this.reach, Math.abs(before), Math.abs(c));
       const limit = LIMITS.find((each) => each >= reach) ?? Math.ceil(reach);

@@ -82,7 +82,7 @@ charbook.live("lstm-reads", ["page", "numbers", "engine", "textView", "slider", 
       say.say(told.textContent);
     }
 
-    write();
+    setTimeout(write); // loading was a task already
   }
 
   return { title: "The tank, worked by a trained network", at, build, read };
