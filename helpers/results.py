@@ -9,7 +9,7 @@ from .corpus import BOOK_DATA
 
 
 def stored_run(name):
-    """The stored result of a long run by its name, such as ``"curves"``, as a dict.
+    """The stored result of a long run by its name, such as ``"reference"``, as a dict.
 
     Raises FileNotFoundError, with the names that there are, where there is none.
     """

@@ -10,8 +10,8 @@ from helpers.results import stored_run
 
 
 def test_a_stored_run_is_its_file():
-    assert stored_run("curves") == json.loads(
-        (BOOK_DATA / "results" / "curves.json").read_text(encoding="utf-8")
+    assert stored_run("reference") == json.loads(
+        (BOOK_DATA / "results" / "reference.json").read_text(encoding="utf-8")
     )
 
 

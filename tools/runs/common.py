@@ -13,12 +13,11 @@ from helpers.models import CharRNN, CharTransformer
 from helpers.results import stored_run
 from helpers.sampling import generate
 from helpers.studies import protocol
-from helpers.training import character_losses, evaluate, fit, warm_up_and_decay
+from helpers.training import evaluate, fit, warm_up_and_decay
 from tools.records import corpus_sha256, record, write_record
 
 FIRST = 20  # losses of each model that a test repeats
 TOLERANCE = 1e-4  # nats by which a loss may differ from machine to machine
-BLOCK = 200  # characters; held-out losses are stored as means over blocks of so many
 
 # A Transformer with the parameters of the reference LSTM, within 2 %.
 TRANSFORMER = {"embed_size": 60, "num_heads": 3, "num_layers": 2, "context": 50}
@@ -184,29 +183,6 @@ def parts(corpus, choosing=False):
     return nine_tenths(train_ids) if choosing else (train_ids, held_out)
 
 
-def train_reference(configuration, corpus, epochs=10, steps=None, val=True, callback=None):
-    """One model by the reference recipe -> model, history.
-
-    configuration : ``cell``, ``seed`` (of weights and order) and, where they differ from the
-        reference, ``sizes``, ``bias`` (of an LSTM's forget gates), ``choosing`` (see ``parts``)
-    """
-    train_ids, val_ids = parts(corpus, configuration.get("choosing", False))
-    seed, sizes = configuration["seed"], configuration.get("sizes", {})
-    model = build(configuration["cell"], len(load_corpus(corpus).vocab), seed, **sizes)
-    if bias := configuration.get("bias", 0):
-        open_forget_gate(model, bias)
-    history = fit(
-        model, train_ids, val_ids if val else None, epochs, steps, seed=seed, device="cpu",
-        callback=callback,
-    )  # fmt: skip
-    return model, history
-
-
-def repeat_reference(configuration, corpus):
-    """The first losses of ``train_reference``."""
-    return train_reference(configuration, corpus, steps=FIRST, val=False)[1].step_loss
-
-
 # State carried, for runs whose learning rate is warmed up and falls to zero.
 STREAM = {"seq_len": 64, "batch_size": 32, "windows": "stream", "clip": 1.0}
 
@@ -253,25 +229,12 @@ class Validation:
 # What is stored
 
 
-def losses_of(history):
-    """What is stored of a ``History``."""
-    kept = {"train_loss": rounded(history.train_loss), "val_loss": rounded(history.val_loss)}
-    return kept | first_losses(history.step_loss)
-
-
 def first_losses(step_loss):
     return {"first_losses": rounded(step_loss[:FIRST])}
 
 
 def rounded(values, digits=6):
     return [round(float(x), digits) for x in values]
-
-
-def blocks(model, ids):
-    """Mean loss of each block of ids, one stream; what is left over at the end is dropped."""
-    losses = character_losses(model, ids)
-    whole = losses[: len(losses) // BLOCK * BLOCK].reshape(-1, BLOCK)
-    return {"blocks": rounded(whole.mean(axis=1), 4)}
 
 
 def stored_blocks(losses):

@@ -16,7 +16,6 @@ from tools.runs.common import (
 LETTERS, QUESTION = 8, 8  # eight letters; a ninth character asks for the first one
 UPDATES = 1000
 SMALL = {"embed_size": 16, "hidden_size": 64}
-SMALL_TRANSFORMER = {"embed_size": 32, "num_heads": 2, "num_layers": 2, "context": 64}
 
 
 def recall_batch(size, gap, generator):
@@ -29,7 +28,7 @@ def recall_batch(size, gap, generator):
 def train_recall(configuration, updates=UPDATES):
     """Train on recall -> (share of 512 new questions answered, losses)."""
     cell, seed, gap = (configuration[key] for key in ("cell", "seed", "gap"))
-    model = build(cell, LETTERS + 1, seed, **SMALL_TRANSFORMER if cell == "transformer" else SMALL)
+    model = build(cell, LETTERS + 1, seed, **SMALL)
     if configuration["bias"]:
         open_forget_gate(model, configuration["bias"])
     optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
@@ -65,7 +64,6 @@ RECALL = {
 
 
 @long_run("recall", plan=recall_of(("rnn", 0), ("lstm", 0), ("lstm", 3), ("gru", 0)), **RECALL)
-@long_run("recall-transformer", plan=recall_of(("transformer", 0)), **RECALL)
 def recall(configuration, corpus):
     """Recall after so many characters."""
     share, losses = train_recall(configuration)
