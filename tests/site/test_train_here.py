@@ -492,7 +492,7 @@ def test_earlier_runs_stay_on_the_curve_and_seconds_run_across(opened):
     page = opened()
     train(page)
     earlier = page.locator(".tr-curve polyline.tr-earlier")
-    numbers = page.locator(".tr-curve svg").inner_text
+    numbers = page.locator(".tr-curve svg").text_content
     button(page, "Stop").click()
     page.get_by_label("Size").select_option("64")
     button(page, "Train anew").click()
