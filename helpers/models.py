@@ -32,7 +32,7 @@ ARCHITECTURES = {
     "rnn": Architecture("RNN", "#D55E00", "--", nn.RNN, in_page=True),
     "lstm": Architecture("LSTM", "#0072B2", "-", nn.LSTM, in_page=True),
     "gru": Architecture("GRU", "#009E73", "-.", nn.GRU, in_page=True),
-    "transformer": Architecture("Transformer", "#AA4499", (0, (5, 1, 1, 1, 1, 1))),
+    "transformer": Architecture("Transformer", "#AA4499", (0, (5, 1, 1, 1, 1, 1)), in_page=True),
     "ngram": Architecture("n-gram", "#8C6D1F", ":"),
     "text": Architecture("real text", "#4D4D4D", (0, (1, 1))),
 }

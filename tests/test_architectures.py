@@ -58,7 +58,7 @@ def test_a_new_cell_needs_only_its_line_in_the_table(layer, monkeypatch, tmp_pat
     loaded, _, _ = checkpoint.load(tmp_path / "run")
     assert generate(loaded, VOCAB, "abc", 30, seed=0) == text
     assert plotting.architecture("new") == {"color": "#123456", "linestyle": "-", "label": "New"}
-    with pytest.raises(ValueError, match=r"a page runs one layer of 'rnn'.* holds 1 of 'new'"):
+    with pytest.raises(ValueError, match=r"a page runs 'rnn'.* holds 1 of 'new'"):
         export(tmp_path / "run", tmp_path / "new.js")
     assert not (tmp_path / "new.js").exists()
 

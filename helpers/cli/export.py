@@ -16,7 +16,7 @@ import torch
 
 from .. import checkpoint
 from ..corpus import Vocabulary
-from ..models import ARCHITECTURES, CharRNN, evaluating, predict
+from ..models import ARCHITECTURES, CharRNN, CharTransformer, evaluating, predict
 from ..sampling import generate
 from ..support.files import write_whole
 
@@ -44,8 +44,8 @@ def export(folder, to, precision="float16", about=None):
 
     Raises FileNotFoundError where there is no folder for it; ValueError for an unknown
     precision, another ending than .js, a script there that is no exported model, weights too
-    large for the precision, and for a model that the page cannot run: it knows one layer of
-    what ``ARCHITECTURES`` says is ``in_page``.
+    large for the precision, and for a model that the page cannot run: it knows what
+    ``ARCHITECTURES`` says is ``in_page``, recurrent networks with one layer.
     """
     to = Path(to)
     if precision not in PRECISIONS:
@@ -58,10 +58,11 @@ def export(folder, to, precision="float16", about=None):
         raise ValueError(f"{to} is there and is no exported model: choose another name")
     model, vocab, _ = checkpoint.load(folder)
     cell, layers = model.config.get("cell", "transformer"), model.config["num_layers"]
-    if not ARCHITECTURES[cell].in_page or layers != 1:
+    if not ARCHITECTURES[cell].in_page or (cell != "transformer" and layers != 1):
         cells = ", ".join(repr(name) for name, kind in ARCHITECTURES.items() if kind.in_page)
         raise ValueError(
-            f"a page runs one layer of {cells}; this checkpoint holds {layers} of {cell!r}"
+            f"a page runs {cells}, recurrent networks with one layer; this checkpoint holds "
+            f"{layers} of {cell!r}"
         )
     weights = {k: v.numpy() for k, v in model.state_dict().items()}
     packed = {name: pack(value, precision) for name, value in weights.items()}
@@ -137,7 +138,7 @@ def unpack(packed):
 
 
 def _rebuild(config, packed):
-    model = CharRNN(**config)
+    model = (CharRNN if "cell" in config else CharTransformer)(**config)
     model.load_state_dict({k: torch.from_numpy(unpack(v).copy()) for k, v in packed.items()})
     return model
 

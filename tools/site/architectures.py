@@ -42,9 +42,10 @@ def style_sheet():
 
 
 def script():
-    """{architecture: {name, line}}, with the line as CSS names it, as a part of the playground."""
+    """{architecture: {name, line, inPage}}, with the line as CSS names it, as a part of the
+    playground."""
     table = {
-        name: {"name": a.label, "line": BORDERS.get(a.line, "dotted")}
+        name: {"name": a.label, "line": BORDERS.get(a.line, "dotted"), "inPage": a.in_page}
         for name, a in ARCHITECTURES.items()
     }
     return f'charbook.define("architectures", [], () => ({json.dumps(table)}));\n'

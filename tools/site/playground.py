@@ -33,7 +33,7 @@ TRAINS = "charbook-train-here"  # a page where a network is trained
 WITHOUT = (
     "This figure needs JavaScript and a browser of 2021 or later. The rest of the book does not."
 )
-ARITHMETIC = ["parts", "engine", "sampling"]
+ARITHMETIC = ["parts", "engine", "transformer", "sampling"]
 SCRIPTS = [
     *ARITHMETIC, "architectures", "page", "text-view", "bars", "colours", "heatmap", "mode",
     "write", "surprise", "compare", "settings", "playground",

@@ -1,6 +1,7 @@
 "use strict";
-/* The book's recurrent models in plain JavaScript: from an exported file and ids to logits.
-   Equal to helpers/models.py and gates.py; tests/site/test_playground.py holds them together. */
+/* The book's models in plain JavaScript: from an exported file and ids to logits. Here are the
+   recurrent ones, equal to helpers/models.py and gates.py, which tests/site/test_playground.py
+   holds together; transformer.js adds its own. */
 charbook.define("engine", [], () => {
   function bytesFromBase64(text) {
     const binary = atob(text);
@@ -31,16 +32,48 @@ charbook.define("engine", [], () => {
     return Float32Array.from(integers, (value, i) => value * scale[Math.floor(i / width)]);
   }
 
-  /* What helpers/cli/export.py wrote -> Model. */
+  const classes = {}; // architecture -> class of its models
+
+  /* What helpers/cli/export.py wrote -> a model: a Network that has also start() -> state and
+     step(state, id) -> logits. */
   function load(file) {
     if (file?.format !== "character-by-character model" || file.version !== 1)
       throw new Error("this is not a model that this page can read");
+    const { cell = "transformer" } = file.config;
+    if (!classes[cell]) throw new Error(`this page cannot run ${cell}`);
     const weights = {};
     for (const [name, tensor] of Object.entries(file.weights)) weights[name] = unpack(tensor);
-    return new Model(file.config, file.characters, weights);
+    return new classes[cell](file.config, file.characters, weights);
   }
 
-  /* ---------------------------------------------------------------- the network */
+  /* What all models have: a vocabulary. */
+  class Network {
+    /* config: the model's own, as in Python; characters: a text */
+    constructor(config, characters) {
+      this.config = config;
+      this.V = config.vocab_size;
+      this.characters = Array.from(characters); // by code point, as in Python
+      this.ids = new Map(this.characters.map((character, id) => [character, id]));
+      if (this.characters.length !== this.V)
+        throw new Error(`${this.characters.length} characters for a model of ${this.V}`);
+    }
+
+    /* Throws a RangeError for an id that is not in the vocabulary. */
+    check(id) {
+      if (!(Number.isInteger(id) && id >= 0 && id < this.V))
+        throw new RangeError(`id ${id} is outside the vocabulary's 0 to ${this.V - 1}`);
+    }
+
+    /* A text -> its ids. Throws UnknownCharacters. */
+    encode(text) {
+      const characters = Array.from(text);
+      const unknown = new Set(characters.filter((character) => !this.ids.has(character)));
+      if (unknown.size) throw new UnknownCharacters([...unknown], characters, this.characters);
+      return characters.map((character) => this.ids.get(character));
+    }
+  }
+
+  /* ---------------------------------------------------------------- recurrent networks */
 
   const GATES = { rnn: 1, lstm: 4, gru: 3 }; // rows of the weights, in units of H
 
@@ -64,21 +97,16 @@ charbook.define("engine", [], () => {
     }
   }
 
-  class Model {
+  class Model extends Network {
     /* config: {vocab_size, embed_size, hidden_size, cell, num_layers: 1}; characters: a text;
        weights: {PyTorch's parameter name: array, row by row}. */
     constructor(config, characters, weights) {
-      const { vocab_size: V, embed_size: E, hidden_size: H, cell, num_layers = 1 } = config;
+      super(config, characters);
+      const { embed_size: E, hidden_size: H, cell, num_layers = 1 } = config;
       if (!(cell in GATES) || num_layers !== 1)
         throw new Error("this page runs one layer of an RNN, an LSTM or a GRU");
-      this.config = config;
       this.cell = cell;
-      this.V = V;
       this.H = H;
-      this.characters = Array.from(characters); // by code point, as in Python
-      this.ids = new Map(this.characters.map((character, id) => [character, id]));
-      if (this.characters.length !== V)
-        throw new Error(`${this.characters.length} characters for a model of ${V}`);
       this.recurrent = weights["recurrent.weight_hh_l0"]; // (GATES * H, H)
       this.outWeight = weights["output.weight"]; // (V, H)
       this.outBias = weights["output.bias"]; // (V,)
@@ -119,8 +147,7 @@ charbook.define("engine", [], () => {
        Throws a RangeError for an id that is not in the vocabulary. */
     step(state, id) {
       const { H, sums, table } = this;
-      if (!(Number.isInteger(id) && id >= 0 && id < this.V))
-        throw new RangeError(`id ${id} is outside the vocabulary's 0 to ${this.V - 1}`);
+      this.check(id);
       if (this.cell === "gru") {
         affine(sums, this.innerBias, 0, this.recurrent, state.h, H);
         this.#gru(state.h, sums, table, id * 3 * H);
@@ -160,15 +187,9 @@ charbook.define("engine", [], () => {
         h[j] = (1 - z) * n + z * h[j];
       }
     }
-
-    /* A text -> its ids. Throws UnknownCharacters. */
-    encode(text) {
-      const characters = Array.from(text);
-      const unknown = new Set(characters.filter((character) => !this.ids.has(character)));
-      if (unknown.size) throw new UnknownCharacters([...unknown], characters, this.characters);
-      return characters.map((character) => this.ids.get(character));
-    }
   }
+
+  for (const cell of Object.keys(GATES)) classes[cell] = Model;
 
   class UnknownCharacters extends Error {
     constructor(unknown, characters, known) {
@@ -180,5 +201,5 @@ charbook.define("engine", [], () => {
     }
   }
 
-  return { CELLS: Object.keys(GATES), Model, UnknownCharacters, load };
+  return { Model, Network, UnknownCharacters, affine, classes, load };
 });
