@@ -8,12 +8,13 @@ from pathlib import Path
 import pytest
 from filelock import FileLock
 
-from tests.site.browser import chromium, watch
+from tests.site.browser import chromium, page_of, watch
 from tools.site import architectures
 from tools.site.live import figures
-from tools.site.playground import write_texts
+from tools.site.playground import ARITHMETIC, write_texts
 
 ROOT = Path(__file__).resolve().parents[2]
+PLAYGROUND = ROOT / "extra/_static/playground"
 
 CONF = f"""
 import sys
@@ -48,6 +49,14 @@ SOURCES_OF_PAGES["live"] = "# All\n\n" + "\n".join(LIVE.values())
 def browser():
     with chromium() as it:
         yield it
+
+
+@pytest.fixture(scope="module")
+def engine(browser, tmp_path_factory):
+    """A page from the disk with the scripts that compute and nothing else."""
+    scripts = [PLAYGROUND / f"{name}.js" for name in ARITHMETIC]
+    with page_of(browser, tmp_path_factory.mktemp("engine"), *scripts) as page:
+        yield page
 
 
 @pytest.fixture(scope="session")

@@ -20,72 +20,26 @@ from helpers.checkpoint import save
 from helpers.cli.export import PRECISIONS, export, read
 from helpers.corpus import Vocabulary, load_corpus
 from helpers.gates import Gates, record_gates
-from helpers.models import ARCHITECTURES, CharRNN, evaluating, predict
+from helpers.models import ARCHITECTURES, CharRNN
 from helpers.plotting import COLOURS
 from helpers.sampling import NO_GUESS, SamplingSettings, generate, next_distribution, pick
 from helpers.studies import protocol
 from helpers.training import evaluate, fit
-from tests.site.browser import longest_tasks, page_of, traced
-from tests.site.conftest import INTRODUCTION
-from tests.small import tiny
+from tests.site.browser import longest_tasks, traced
+from tests.site.conftest import INTRODUCTION, PLAYGROUND
+from tests.site.engine import give, js_logits, random_model, torch_logits
 from tools.records import corpus_sha256
 from tools.runs import playground_models
+from tools.runs.common import build
 from tools.site.architectures import on_dark_pages, script
-from tools.site.playground import ARITHMETIC, SCRIPTS, TRAINING_SCRIPTS, WITHOUT
+from tools.site.playground import SCRIPTS, TRAINING_SCRIPTS, WITHOUT
 
 ROOT = Path(__file__).resolve().parents[2]
-PLAYGROUND = ROOT / "extra/_static/playground"
-CELLS = ("rnn", "lstm", "gru")
+CELLS = ("rnn", "lstm", "gru", "transformer")
 MODELS = {cell: PLAYGROUND / "models" / f"{cell}.js" for cell in CELLS}
 HELD_OUT = "HAMLET:\nTo be, or not to be: that is the question;\nWhether 'tis nobler"
 
 each_cell = pytest.mark.parametrize("cell", CELLS)
-
-
-@pytest.fixture(scope="module")
-def engine(browser, tmp_path_factory):
-    """A page from the disk with the scripts that compute and nothing else."""
-    scripts = [PLAYGROUND / f"{name}.js" for name in ARITHMETIC]
-    with page_of(browser, tmp_path_factory.mktemp("engine"), *scripts) as page:
-        yield page
-
-
-def give(page, path):
-    """Load an exported model into the page, as charbookModels[stem] and as a Model."""
-    page.add_script_tag(url=Path(path).as_uri())
-    page.evaluate(
-        "n => { (globalThis.loaded ??= {})[n] = charbook.engine.load(charbookModels[n]); }",
-        Path(path).stem,
-    )
-    return Path(path).stem
-
-
-def js_logits(page, name, text):
-    """Logits (T, V) after each character of a text."""
-    rows = page.evaluate(
-        """([name, text]) => {
-            const model = loaded[name], state = model.start();
-            return model.encode(text).map((id) => Array.from(model.step(state, id)));
-        }""",
-        [name, text],
-    )
-    return np.array(rows)
-
-
-def torch_logits(model, vocab, text):
-    with evaluating(model):
-        return predict(model, vocab.encode(text)[None])[0][0]
-
-
-def random_model(cell, vocab, folder, precision="float32", sizes=(5, 6)):
-    """A network of unequal odd sizes with large weights, saved and exported."""
-    embed_size, hidden_size = sizes
-    model = tiny(cell, vocab_size=len(vocab), embed_size=embed_size, hidden_size=hidden_size)
-    with torch.no_grad():
-        for p in model.parameters():
-            p.mul_(2)
-    save(folder / "run", model, vocab)
-    return model, export(folder / "run", folder / f"{cell}-{precision}.js", precision)
 
 
 # ---------------------------------------------------------------- the engine against Python
@@ -253,8 +207,8 @@ def js_text(page, name, prompt, length, settings, random):
 def test_500_characters_equal_pythons_for_the_same_uniform_numbers(engine, tmp_path, cell):
     """Unquantised weights; the numbers that NumPy draws for the seed are handed over."""
     corpus = load_corpus("excerpts")
-    torch.manual_seed(1)
-    model = CharRNN(len(corpus.vocab), cell=cell)
+    sizes = {"embed_size": 24, "num_layers": 2} if cell == "transformer" else {}
+    model = build(cell, len(corpus.vocab), seed=1, **sizes)
     fit(model, corpus.split()[0], steps=15)
     save(tmp_path / "run", model, corpus.vocab)
     name = give(engine, export(tmp_path / "run", tmp_path / f"{cell}-full.js", "float32")["path"])
@@ -374,7 +328,9 @@ def test_what_the_page_states_again_is_what_python_has(engine):
     assert shown == list(plotting.VISIBLE.values())
     assert engine.evaluate("charbook.sampling.SETTINGS") == dataclasses.asdict(SamplingSettings())
     in_page = [name for name, a in ARCHITECTURES.items() if a.in_page]
-    assert engine.evaluate("charbook.engine.CELLS") == in_page == list(MODELS)
+    assert engine.evaluate("Object.keys(charbook.engine.classes)") == in_page == list(MODELS)
+    table = engine.evaluate("charbook.architectures")
+    assert [name for name, row in table.items() if row["inPage"]] == in_page
     engine.add_script_tag(path=PLAYGROUND / "settings.js")
     sliders = engine.evaluate("Object.keys(charbook.settings.SLIDERS)")
     assert sliders == [field.name for field in dataclasses.fields(SamplingSettings)]
