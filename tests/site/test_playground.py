@@ -375,12 +375,12 @@ def test_the_weight_files_come_from_the_books_own_training(recipe, cell):
     assert fresh.config == description["config"]
     assert vocab == corpus.vocab
     assert about["corpus_sha256"] == corpus_sha256(recipe.CORPUS)
-    assert about["steps"] == recipe.STEPS
-    assert description["precision"] == recipe.PRECISION
+    assert about["steps"] == recipe.STEPS[cell]
+    assert description["precision"] == recipe.PRECISION[cell]
     tests = protocol.test_plays(corpus)
     loss = protocol.mean_loss(protocol.play_losses(model, tests))
     assert loss == pytest.approx(about["held_out_nats"], abs=1e-3)
-    assert MODELS[cell].stat().st_size < 300_000
+    assert MODELS[cell].stat().st_size < 700_000
 
 
 # ---------------------------------------------------------------- the page
@@ -642,18 +642,18 @@ def test_a_text_from_right_to_left_stands_so(opened):
 
 
 def test_architectures_look_as_in_the_figures(opened):
-    """Their names and lines where three write side by side, their colours in each mode."""
+    """Their names and lines where four write side by side, their colours in each mode."""
     page = opened(color_scheme="light")
-    page.get_by_label("Three side by side").check()
+    page.get_by_label("Four side by side").check()
     seen = page.locator(".pg-column").evaluate_all(
         """columns => columns.map((column) => {
             const style = getComputedStyle(column);
             return [column.dataset.cell, column.firstChild.textContent, style.borderTopStyle];
         })"""
     )
-    lines = {"--": "dashed", "-": "solid", "-.": "dotted"}
+    lines = {"--": "dashed", "-": "solid"}  # the others are dotted
     names, styles = plotting.NAMES, plotting.LINES
-    assert seen == [[cell, names[cell], lines[styles[cell]]] for cell in CELLS]
+    assert seen == [[cell, names[cell], lines.get(styles[cell], "dotted")] for cell in CELLS]
     colour = "name => getComputedStyle(document.documentElement).getPropertyValue(`--cbc-${name}`)"
     for name, light in COLOURS.items():
         page.evaluate("document.documentElement.dataset.theme = 'light'")
@@ -802,6 +802,82 @@ def test_gates_grow_with_the_text_and_are_those_of_record_gates(opened):
     assert seen[:20].min() > seen[-20:].max()  # shut is white, open is dark
 
 
+def choose(page, network):
+    page.get_by_label("Network").select_option(label=network)
+
+
+def test_the_transformer_shows_what_it_looks_at(opened):
+    """In words, in the picture and under the characters, for each head as the engine has it."""
+    page = opened()
+    choose(page, "Transformer")
+    play(page)
+    assert text_of(page) == python_text("transformer")
+    assert page.locator(".pg-gates").is_hidden()
+    text, at = text_of(page), 300
+    page.locator(f".pg-text [data-place='{at}']").scroll_into_view_if_needed()
+    page.locator(f".pg-text [data-place='{at}']").hover()
+    attention = page.evaluate(
+        """text => {
+            const model = charbook.engine.load(charbookModels.transformer), state = model.start();
+            for (const id of model.encode(text)) model.step(state, id);
+            return state.attention.map((heads) => heads.map((weights) => Array.from(weights)));
+        }""",
+        text[: at + 1],
+    )
+    said = page.locator(".pg-attention .pg-readout")
+    for layer, head in [(1, 1), (3, 2)]:
+        page.get_by_label("Layer").select_option(str(layer))
+        page.get_by_label("Head").select_option(str(head))
+        weights = np.array(attention[layer - 1][head - 1])
+        best = np.argsort(-weights, kind="stable")[:3]
+        words = said.inner_text().replace("\xa0", " ")
+        assert words.startswith(f"Having read “{shown_as(text[at])}” at place {at + 1}, head {head} ")
+        places = [k + at + 1 - len(weights) for k in best]
+        for k, place in zip(best, places, strict=True):
+            where = "itself" if place == at else f"{at - place} back"
+            share = f"{100 * weights[k]:.1f} %" if weights[k] >= 0.0005 else "< 0.1 %"
+            assert f"“{shown_as(text[place])}”, {where} ({share})" in words
+        bars = page.locator(".pg-text [data-place]").evaluate_all(
+            "spans => spans.map((s) => Number(s.style.boxShadow.match(/0px ([0-9.]+)px/)?.[1] ?? -1))"
+        )
+        assert said.inner_text() in page.locator(".pg-attention canvas").get_attribute("aria-label")
+        assert np.argmax(bars) == places[0]
+        seen = np.flatnonzero(np.array(bars) >= 0)
+        assert seen.tolist() == list(range(at + 1 - len(weights), at + 1))
+    page.get_by_label("Layer").select_option("1")
+    canvas = page.locator(".pg-attention canvas")
+    canvas.scroll_into_view_if_needed()
+    box = canvas.bounding_box()
+    page.mouse.move(box["x"] + 60, box["y"] + 12 * 6 + 4)  # the seventh row: layer 2, head 3
+    assert ", head 3 of layer 2 looks most" in said.inner_text()
+
+
+def shown_as(character):
+    return plotting.VISIBLE.get(character, character)
+
+
+def test_networks_can_be_chosen(opened):
+    """Those without gates or attention too; each colours a text by its own surprise."""
+    page = opened()
+    choose(page, "GRU")
+    play(page)
+    assert text_of(page) == python_text("gru")
+    assert page.locator(".pg-gates, .pg-attention").locator("visible=true").count() == 0
+    assert 'models/gru.js")' in page.locator(".pg-python code").inner_text()
+    choose(page, "LSTM")
+    assert text_of(page) == python_text("gru")  # until play is pressed
+    play(page)
+    assert text_of(page) == python_text()
+    assert page.locator(".pg-gates").is_visible()
+    page.get_by_label("Your text, coloured").check()
+    choose(page, "Transformer")
+    play(page, "Colour it")
+    held_out = read(MODELS["transformer"])[2]["about"]["held_out_nats"]
+    assert f"{held_out:.2f} nats" in page.get_by_text("perplexity").inner_text()
+    page.get_by_label("Four side by side").check()
+    assert page.get_by_label("Network").is_hidden()
+
+
 def test_pointing_into_the_heatmap(opened):
     page = opened()
     play(page)
@@ -867,27 +943,27 @@ def test_a_text_of_ones_own_that_cannot_be_read(opened):
     assert message(page) == "5,000 characters read. Only the first 5,000 characters were read."
 
 
-def test_three_networks_side_by_side_from_the_same_numbers(opened):
+def test_four_networks_side_by_side_from_the_same_numbers(opened):
     page = opened()
-    page.get_by_label("Three side by side").check()
+    page.get_by_label("Four side by side").check()
     slide(page, "Top-p", 0.9)
     play(page)
-    assert message(page) == "500 characters written by each of the three."
+    assert message(page) == "500 characters written by each of the four."
     for at, cell in enumerate(CELLS):
         assert text_of(page, at) == python_text(cell, top_p=0.9)
         about = read(MODELS[cell])[2]["about"]
         facts = page.locator(f".pg-column[data-cell={cell}]").inner_text()
         assert f"{about['weights']:,} weights, {about['held_out_nats']:.2f} nats" in facts
-    page.get_by_label("Look at a place in all three").focus()
+    page.get_by_label("Look at a place in all four").focus()
     page.keyboard.press("Home")
     page.keyboard.press("ArrowRight")
     said = page.locator(".pg-column .pg-readout").all_inner_texts()
-    assert [s.split(":")[0] for s in said] == ["Place 2, “A”"] * 3
-    assert len(set(said)) == 3
+    assert [s.split(":")[0] for s in said] == ["Place 2, “A”"] * 4
+    assert len(set(said)) == 4
 
 
 @pytest.mark.parametrize("about", ["undefined", "{}"])
-def test_three_networks_of_which_nothing_is_known_write_too(opened, about):
+def test_four_networks_of_which_nothing_is_known_write_too(opened, about):
     """Exported without ``about``, as by the command line."""
     page = opened()
 
@@ -898,10 +974,10 @@ def test_three_networks_of_which_nothing_is_known_write_too(opened, about):
 
     page.route(re.compile("playground/models/"), forgetful)
     page.reload()  # from the disk, routes hold from the next visit
-    page.get_by_label("Three side by side").check()
+    page.get_by_label("Four side by side").check()
     play(page)
-    assert message(page) == "500 characters written by each of the three."
-    assert page.locator(".pg-column p:not(.pg-readout)").all_inner_texts() == [""] * 3
+    assert message(page) == "500 characters written by each of the four."
+    assert page.locator(".pg-column p:not(.pg-readout)").all_inner_texts() == [""] * 4
 
 
 NAME_OF_FOCUSED = "(document.activeElement.labels?.[0] ?? document.activeElement).innerText"
@@ -916,7 +992,7 @@ def test_it_works_by_keyboard_alone(opened):
         reached.append((page.evaluate(NAME_OF_FOCUSED).split() or ["(a text)"])[0])
         outline = page.evaluate("getComputedStyle(document.activeElement).outlineStyle")
         assert outline == "solid", reached[-1]
-    assert reached[:3] == ["Play", "Copy", "Reset"]
+    assert reached[:4] == ["Network", "Play", "Copy", "Reset"]
     assert reached[-7:] == ["Prompt", "Temperature", "Top-k", "Top-p", "Min-p", "Seed", "Pace"]
     page.get_by_role("button", name="Play").focus()
     page.keyboard.press("Enter")
@@ -986,12 +1062,15 @@ def test_every_mode_is_accessible_and_fits(opened, width):
     page = opened(width=width, color_scheme="light")
     page.add_script_tag(path=resources.files("axe_playwright_python") / "axe.min.js")
     page.get_by_label("Pace").select_option("40")
-    for label, button in [
-        ("Let it write", "Play"),
-        ("Your text, coloured", "Colour it"),
-        ("Three side by side", "Play"),
+    for label, network, button in [
+        ("Let it write", "LSTM", "Play"),
+        ("Let it write", "Transformer", "Play"),
+        ("Your text, coloured", "RNN", "Colour it"),
+        ("Four side by side", None, "Play"),
     ]:
         page.locator(".pg-modes").get_by_label(label).check()
+        if network:
+            choose(page, network)
         page.get_by_role("button", name=button).click()
         page.locator(".pg-text [data-place='40']:visible").first.wait_for(state="attached")
         if button == "Play":
@@ -1037,13 +1116,15 @@ def test_no_task_is_long(browser, opened):
     page.get_by_label("Pace").focus()  # Playwright's own script is in the page from here on
     with traced(browser, page) as events:
         play(page)
+        choose(page, "Transformer")
+        play(page)
         page.get_by_label("Your text, coloured").check()
         page.get_by_label("Your text", exact=True).evaluate(  # typing is the browser's own work
             "box => { box.value = 'To be, or not to be.\\n'.repeat(100); }"
         )
         play(page, "Colour it")
         assert message(page) == "2,100 characters read."
-        page.get_by_label("Three side by side").check()
+        page.get_by_label("Four side by side").check()
         play(page)
     tasks = longest_tasks(events)
     assert len(tasks) > 100

@@ -1,9 +1,9 @@
-"""Train the three networks of the playground and write them for the page.
+"""Train the four networks of the playground and write them for the page.
 
-    python -m tools.runs.playground_models [rnn lstm gru]
+    python -m tools.runs.playground_models [rnn lstm gru transformer]
 
 On all training plays, the learning rate warmed up and falling to zero: about six minutes of one
-core in all. They are no wider than the page can run smoothly. Each goes through a checkpoint and
+core for the recurrent ones, with Adam, and thirteen for the Transformer, with Muon. They are no wider than the page can run smoothly. Each goes through a checkpoint and
 `helpers.cli.export`; tests/site/test_playground.py repeats the first steps.
 """
 
@@ -17,29 +17,44 @@ import torch
 from helpers.checkpoint import load, save
 from helpers.cli.export import export, read
 from helpers.corpus import load_corpus
-from helpers.models import CharRNN, count_parameters
+from helpers.models import count_parameters
 from helpers.studies import protocol
+from helpers.training import fit, warm_up_and_decay
 from tools.records import corpus_sha256
-from tools.runs.common import train_stream
+from tools.runs.common import STREAM, build, train_stream
+from tools.runs.muon import Muon
 
 ROOT = Path(__file__).resolve().parents[2]
 
-CORPUS, SEED, PRECISION = "shakespeare", 42, "float16"
-STEPS, LR = 4000, {"rnn": 3e-3, "lstm": 6e-3, "gru": 6e-3}
+CORPUS, SEED = "shakespeare", 42
+LR = {"rnn": 3e-3, "lstm": 6e-3, "gru": 6e-3, "transformer": (0.02, 4e-3)}  # Adam's; Muon's, AdamW's
+STEPS = {"rnn": 4000, "lstm": 4000, "gru": 4000, "transformer": 5000}
+SIZES = {"transformer": {"embed_size": 96, "num_heads": 4, "num_layers": 3, "context": 64}}
+# In the file a byte is a third more: the largest would have 920 KB in float16.
+PRECISION = {"rnn": "float16", "lstm": "float16", "gru": "float16", "transformer": "int8"}
 TARGET = ROOT / "extra/_static/playground/models"
 
 
 def begin(cell):
     """The corpus and the network before any step."""
     corpus = load_corpus(CORPUS)
-    torch.manual_seed(SEED)
-    return corpus, CharRNN(len(corpus.vocab), cell=cell)
+    return corpus, build(cell, len(corpus.vocab), SEED, **SIZES.get(cell, {}))
 
 
-def train(cell, steps=STEPS):
-    """The corpus, and the network after ``steps`` of its STEPS, with the history."""
+def train(cell, steps=None):
+    """The corpus, and the network after all or ``steps`` of its STEPS, with the history."""
     corpus, model = begin(cell)
-    history = train_stream(model, corpus.split_by_plays()[0], LR[cell], STEPS, steps, SEED)
+    ids, whole = corpus.split_by_plays()[0], STEPS[cell]
+    steps = whole if steps is None else steps
+    if cell != "transformer":
+        return corpus, model, train_stream(model, ids, LR[cell], whole, steps, SEED)
+    matrices = [weight for weight in model.blocks.parameters() if weight.ndim == 2]
+    others = [weight for weight in model.parameters() if all(weight is not m for m in matrices)]
+    history = fit(
+        model, ids, steps=steps, seed=SEED, device="cpu", progress=False,
+        optimizer=Muon(matrices, others, *LR[cell]),
+        schedule=lambda share: warm_up_and_decay(share * steps / whole), **STREAM,
+    )  # fmt: skip
     return corpus, model, history
 
 
@@ -53,7 +68,7 @@ def make(cell, target=TARGET):
         "corpus": CORPUS,
         "corpus_sha256": corpus_sha256(CORPUS),
         "seed": SEED,
-        "steps": STEPS,
+        "steps": STEPS[cell],
         "weights": count_parameters(model),
         "held_out_nats": round(loss, 6),
         "first_losses": [round(x, 6) for x in history.step_loss[:20]],
@@ -63,7 +78,7 @@ def make(cell, target=TARGET):
     with tempfile.TemporaryDirectory() as folder:
         save(folder, model, corpus.vocab, **about)
         assert load(folder)[2] == about
-        made = export(folder, Path(target) / f"{cell}.js", PRECISION, about)
+        made = export(folder, Path(target) / f"{cell}.js", PRECISION[cell], about)
     rounded = read(made["path"])[0]
     return made, loss, protocol.mean_loss(protocol.play_losses(rounded, tests))
 

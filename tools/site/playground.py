@@ -35,7 +35,8 @@ WITHOUT = (
 )
 ARITHMETIC = ["parts", "engine", "transformer", "sampling"]
 SCRIPTS = [
-    *ARITHMETIC, "architectures", "page", "text-view", "bars", "colours", "heatmap", "mode",
+    *ARITHMETIC, "architectures", "page", "text-view", "bars", "colours", "heatmap", "attention",
+    "mode", "write", "surprise", "compare", "settings", "playground",
     "write", "surprise", "compare", "settings", "playground",
 ]  # fmt: skip
 LEARNING = ["plain", "kernel", "simd", "learner", "corpus", "trainer"]

@@ -1,11 +1,11 @@
 "use strict";
 /* The mode in which all networks that the page can run write side by side, from one seed. */
 charbook.define("compare", [
-  "architectures", "engine", "sampling", "page", "textView", "mode",
+  "architectures", "sampling", "page", "textView", "mode",
 ], (
-  architectures, { CELLS }, { Uniforms, Writer }, { h, whole }, { PlaceSlider, TextView }, modes,
+  architectures, { Uniforms, Writer }, { h, whole }, { PlaceSlider, TextView }, modes,
 ) => {
-  const { LIMITS, Mode, describe } = modes;
+  const { CELLS, LIMITS, Mode, describe } = modes;
 
   class Compare extends Mode {
     static cells = CELLS;
@@ -24,11 +24,11 @@ charbook.define("compare", [
         element.style.borderTop = `4px ${line} var(--cbc-${cell})`;
         return { name, view, facts, readout, element };
       });
-      const slider = new PlaceSlider("Look at a place in all three", inspect);
+      const slider = new PlaceSlider("Look at a place in all four", inspect);
       super(columns.map(({ view }) => view), slider);
       this.columns = columns;
       this.element = h(
-        "div", { class: "pg-result pg-three" },
+        "div", { class: "pg-result pg-four" },
         ...columns.map(({ element }) => element),
         h("div", { class: "pg-wide" }, slider.element),
       );
@@ -65,7 +65,7 @@ charbook.define("compare", [
         });
       }
       this.goal = this.drawn + LIMITS.play;
-      this.pinned = null;
+      this.release();
     }
 
     #isFull() {
@@ -83,8 +83,7 @@ charbook.define("compare", [
     }
 
     paint() {
-      for (const view of this.views) view.scrollToEnd();
-      this.inspect(null, false);
+      this.refresh();
     }
 
     show(place) {
@@ -93,7 +92,7 @@ charbook.define("compare", [
     }
 
     finished() {
-      return this.drawn ? `${whole(this.drawn)} characters written by each of the three.` : "";
+      return this.drawn ? `${whole(this.drawn)} characters written by each of the four.` : "";
     }
 
     copied() {

@@ -1,14 +1,16 @@
 "use strict";
 /* The playground: its modes, its buttons and messages, and the loop that writes while the page
-   stays free. Nothing is loaded but scripts until somebody presses play, or until it comes into
-   view where the page wants it to begin by itself. */
+   stays free. Nothing is loaded but scripts until somebody presses play, moves a slider or types a
+   text, or until it comes into view where the page wants it to begin by itself. */
 charbook.define("playground", [
-  "engine", "page", "settings", "write", "surprise", "compare",
+  "engine", "architectures", "page", "mode", "settings", "write", "surprise", "compare",
 ], (
-  { UnknownCharacters, load }, page, { Settings }, { Write }, { Surprise }, { Compare },
+  { UnknownCharacters }, architectures, page, { CELLS, loadModel }, { Settings }, { Write },
+  { Surprise }, { Compare },
 ) => {
-  const { h, labelled, loadScript, newId, quoted, sentence, visible, whole } = page;
+  const { h, labelled, newId, quoted, sentence, visible, whole } = page;
   const BUDGET = 8; // milliseconds of work before the browser may do its own
+  const TYPING = 150; // milliseconds without a key before a text is coloured
   const ANNOUNCED_EVERY = 5000; // milliseconds, to a screen reader
   const PROMPT = "HAMLET:\n";
   const OWN_TEXT =
@@ -19,27 +21,13 @@ charbook.define("playground", [
     surprise: {
       label: "Your text, coloured", Mode: Surprise, button: "Colour it", busy: "Reading …",
     },
-    compare: { label: "Three side by side", Mode: Compare, button: "Play", busy: "Writing …" },
+    compare: { label: "Four side by side", Mode: Compare, button: "Play", busy: "Writing …" },
   };
   const lessMotion = matchMedia("(prefers-reduced-motion: reduce)");
 
-  const loading = new Map(); // name -> promise of {model, about}
-
-  function loadModel(name) {
-    if (!loading.has(name)) {
-      const promise = loadScript(`models/${name}.js`, "the weights").then(() => {
-        const file = globalThis.charbookModels[name];
-        return { model: load(file), about: file.about };
-      });
-      promise.catch(() => loading.delete(name)); // so that play can be pressed again
-      loading.set(name, promise);
-    }
-    return loading.get(name);
-  }
-
   class Playground {
     /* place: the element to fill. options.mode: write, surprise or compare.
-       options.model: {model, about, prompt, text} to be used instead of the book's LSTM. */
+       options.model: {model, about, prompt, text} to be used instead of the book's networks. */
     constructor(place, { mode = "write", model = null } = {}) {
       this.custom = model;
       this.job = null;
@@ -58,8 +46,18 @@ charbook.define("playground", [
         input.addEventListener("change", () => this.choose(key));
         return h("label", {}, input, h("span", {}, label));
       });
-      this.settings = new Settings();
+      const networks = CELLS.map((value) =>
+        h("option", { value, selected: value === "lstm" }, architectures[value].name),
+      );
+      this.network = h("select", { oninput: () => this.choose(this.mode) }, ...networks);
+      this.networkBox = labelled("Network", this.network);
+      this.networkBox.className = "pg-network";
+      this.settings = new Settings(() => this.adjust());
       this.text = h("textarea", { rows: "5", spellcheck: "false", dir: "auto" });
+      this.text.addEventListener("input", () => {
+        clearTimeout(this.typing);
+        if (this.text.value.length > 1) this.typing = setTimeout(() => this.start(true), TYPING);
+      });
       this.textBox = h("div", {}, labelled("Your text", this.text));
       const button = (text, onclick, kind = "") =>
         h("button", { type: "button", class: kind, onclick }, text);
@@ -78,22 +76,30 @@ charbook.define("playground", [
           "fieldset", { class: "pg-modes" },
           h("legend", { class: "pg-hidden" }, "What to do"), ...switches,
         ),
-        this.textBox,
+        this.networkBox, this.textBox,
         h(
           "div", { class: "pg-buttons" }, this.play, button("Copy", () => this.copy()),
           button("Reset", () => this.reset()), this.fix,
         ),
         this.message, this.live, this.stage, this.settings.element,
       );
+      this.root.addEventListener("keydown", (event) => {
+        if (event.key !== "Enter" || !(event.ctrlKey || event.metaKey)) return;
+        event.preventDefault();
+        this.asked = true;
+        this.start();
+      });
       this.choose(mode);
     }
 
     choose(key) {
+      clearTimeout(this.typing);
       this.stop();
       this.mode = key;
       const { Mode } = MODES[key];
       this.current = this.modes[key] ??= new Mode();
-      this.cells = Mode.cells;
+      this.cells = Mode.cells ?? [this.network.value];
+      this.networkBox.hidden = Boolean(this.custom || Mode.cells);
       this.stage.replaceChildren(this.current.element);
       this.settings.element.hidden = key === "surprise";
       this.textBox.hidden = key !== "surprise";
@@ -110,6 +116,10 @@ charbook.define("playground", [
       this.message.classList.toggle("pg-wrong", wrong);
       this.fix.hidden = true;
       for (const box of [this.settings.prompt, this.text]) box.removeAttribute("aria-invalid");
+    }
+
+    #tell(text) {
+      this.#say(this.job.quietly ? "" : text);
     }
 
     /* The box of what is read: the prompt, or the reader's text. */
@@ -141,10 +151,10 @@ charbook.define("playground", [
       this.start();
     }
 
-    /* Begin by itself when the place comes into view, but not where less motion is asked for.
-       The gates stay folded: most of such a page is still to come. */
+    /* Begin by itself when the place comes into view, but not where less motion is asked for,
+       and with the gates folded: most of such a page is still to come. */
     arrive(place) {
-      for (const gates of this.root.querySelectorAll(".pg-gates")) gates.open = false;
+      for (const gates of this.root.querySelectorAll(".pg-gates, .pg-attention")) gates.open = false;
       if (lessMotion.matches || navigator.connection?.saveData) return;
       const watcher = new IntersectionObserver(([{ isIntersecting }]) => {
         if (!isIntersecting) return;
@@ -154,13 +164,32 @@ charbook.define("playground", [
       watcher.observe(place);
     }
 
-    async start() {
-      const { current } = this;
-      const job = (this.job = {});
-      this.#showButton();
-      this.#say("Loading the weights …");
+    #models() {
+      return this.custom ? [this.custom] : Promise.all(this.cells.map(loadModel));
+    }
+
+    /* A slider was moved: the bars follow at once. */
+    async adjust() {
+      const { current, settings } = this;
+      if (this.job || this.mode !== "write") return;
       try {
-        const models = this.custom ? [this.custom] : await Promise.all(this.cells.map(loadModel));
+        const models = await this.#models();
+        if (this.job || this.mode !== "write") return;
+        if (!current.view.items.length) current.begin(models, settings.start);
+        current.adjust(settings.sampling);
+      } catch {} // play says what is wrong with the prompt
+    }
+
+    /* quietly: because the text was typed on, which needs no word when all is well */
+    async start(quietly = false) {
+      clearTimeout(this.typing);
+      this.stop();
+      const { current } = this;
+      const job = (this.job = { quietly });
+      this.#showButton();
+      this.#tell("Loading the weights …");
+      try {
+        const models = await this.#models();
         if (this.job !== job) return; // stopped meanwhile
         const text = this.mode === "surprise" ? { text: this.text.value } : this.settings.start;
         current.begin(models, text);
@@ -170,7 +199,7 @@ charbook.define("playground", [
         if (!(error instanceof RangeError)) this.#box.setAttribute("aria-invalid", "true");
         return;
       }
-      this.#say(MODES[this.mode].busy);
+      this.#tell(MODES[this.mode].busy);
       this.#run(job, current);
     }
 
@@ -222,10 +251,10 @@ charbook.define("playground", [
 
     stop() {
       if (!this.job) return;
-      this.job = null;
       this.current.paint(true);
       this.#announce(this.current, true);
-      this.#say(this.current.finished());
+      this.#tell(this.current.finished());
+      this.job = null;
       this.#showButton();
     }
 

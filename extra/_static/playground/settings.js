@@ -15,13 +15,17 @@ charbook.define("settings", ["page"], ({ h, labelled, numberIn, whole }) => {
   const PACE = "40";
 
   class Settings {
-    constructor() {
+    /* onMove: called when a slider was moved */
+    constructor(onMove) {
       this.prompt = h("textarea", { rows: "2", spellcheck: "false", dir: "auto" });
       this.sliders = {};
       const sliders = Object.entries(SLIDERS).map(([name, { label, min, max, step }]) => {
         const slider = h("input", { type: "range", min, max, step });
         const output = h("output");
-        slider.addEventListener("input", () => this.#show());
+        slider.addEventListener("input", () => {
+          this.#show();
+          onMove();
+        });
         this.sliders[name] = { slider, output };
         return labelled(label, slider, output);
       });
@@ -54,12 +58,13 @@ charbook.define("settings", ["page"], ({ h, labelled, numberIn, whole }) => {
       return Object.fromEntries(settings);
     }
 
-    /* {prompt, seed}; a seed that is no whole number is refused where random numbers are made. */
+    /* {prompt, seed, settings}; a seed that is no whole number is refused where random numbers are made. */
     get start() {
       const { length } = Array.from(this.prompt.value); // by code point
       if (length > MOST)
         throw new Error(`the prompt has ${whole(length)} characters, and the page takes ${MOST}`);
-      return { prompt: this.prompt.value, seed: numberIn(this.seed) };
+      const { value: prompt } = this.prompt;
+      return { prompt, seed: numberIn(this.seed), settings: this.sampling };
     }
 
     /* Characters a second. */

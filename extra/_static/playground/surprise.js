@@ -1,5 +1,5 @@
 "use strict";
-/* The mode in which the LSTM reads a text of the reader's, coloured by the surprise in nats. */
+/* The mode in which a network reads a text of the reader's, coloured by the surprise in nats. */
 charbook.define("surprise", ["sampling", "page", "textView", "bars", "mode"], (
   { predictions }, { h, labelled, percent, visible, whole }, { PlaceSlider, TextView }, { Bars }, modes,
 ) => {
@@ -12,7 +12,7 @@ charbook.define("surprise", ["sampling", "page", "textView", "bars", "mode"], (
   ];
 
   class Surprise extends Mode {
-    static cells = ["lstm"];
+    static cells = null;
 
     constructor() {
       const inspect = (place, stay) => this.inspect(place, stay);
@@ -43,6 +43,7 @@ charbook.define("surprise", ["sampling", "page", "textView", "bars", "mode"], (
     clear() {
       super.clear();
       this.total = 0;
+      this.ids = [];
       this.bars.clear();
       this.summary.textContent = "";
       this.readout.textContent =
@@ -54,8 +55,14 @@ charbook.define("surprise", ["sampling", "page", "textView", "bars", "mode"], (
       if (characters.length < 2)
         throw new Error("a text needs two characters at least: one to read and one to foretell");
       const ids = model.encode(characters.slice(0, LIMITS.text).join(""));
+      this.cut = characters.length > LIMITS.text;
+      const known = this.model === model ? this.ids : [];
+      if (known.length && known.length < ids.length && known.every((id, t) => id === ids[t])) {
+        this.ids.push(...ids.slice(known.length)); // the generator goes on where it waits
+        return;
+      }
       this.clear();
-      Object.assign(this, { model, about, ids, cut: characters.length > LIMITS.text });
+      Object.assign(this, { model, about, ids });
       this.predictions = predictions(model, ids);
     }
 
@@ -91,7 +98,7 @@ charbook.define("surprise", ["sampling", "page", "textView", "bars", "mode"], (
         `${inUnit(mean)} a character over ${whole(n)} characters: perplexity ` +
         `${Math.exp(mean).toFixed(1)}, as if it had to guess among so many.${there} ` +
         `Knowing nothing would be ${inUnit(Math.log(V))}, perplexity ${V}.`;
-      this.inspect(null, false);
+      this.refresh();
     }
 
     restingPlace() {

@@ -1,7 +1,10 @@
 "use strict";
 /* A text whose characters can be pointed at or clicked, and a slider over its places. */
 charbook.define("textView", ["page"], ({ h, labelled, pointerMoved, quoted }) => {
-  /* items: {id, character, predicted, drawnFrom, given}; predicted and drawnFrom are
+  const APART = 12; // characters between two rules
+  const BAR = 6; // pixels between two lines that a bar may fill
+
+  /* items: {id, character, predicted, drawnFrom, given, attention}; predicted and drawnFrom are
      probabilities (V,) or null. onInspect(place or null, whether to stay there). */
   class TextView {
     constructor(label, onInspect) {
@@ -25,6 +28,7 @@ charbook.define("textView", ["page"], ({ h, labelled, pointerMoved, quoted }) =>
       this.items = [];
       this.spans = [];
       this.highlighted = null;
+      this.weighed = [];
       this.box.replaceChildren();
       this.#newLine();
     }
@@ -46,10 +50,32 @@ charbook.define("textView", ["page"], ({ h, labelled, pointerMoved, quoted }) =>
       this.spans.push(span);
     }
 
+    /* A rule across the text, named; one that was just drawn is renamed instead. */
+    rule(name) {
+      if (this.ruled?.isConnected && this.items.length < this.ruledAt + APART) {
+        this.ruled.textContent = `${name} from here`;
+        return;
+      }
+      this.ruled = h("span", { class: "pg-rule" }, `${name} from here`);
+      this.ruledAt = this.items.length;
+      this.line.append(this.ruled);
+    }
+
     highlight(place) {
       if (this.highlighted !== null) this.spans[this.highlighted]?.classList.remove("pg-at");
       this.highlighted = place;
       if (place !== null) this.spans[place]?.classList.add("pg-at");
+    }
+
+    /* A bar under each character from `first` on, as high as its weight; others lose theirs. */
+    weigh(weights, first) {
+      for (const span of this.weighed) span.style.boxShadow = "";
+      this.weighed = this.spans.slice(first, first + weights.length);
+      const most = Math.max(...weights);
+      this.weighed.forEach((span, k) => {
+        const height = ((BAR * weights[k]) / most).toFixed(1);
+        span.style.boxShadow = `0 ${height}px var(--cbc-transformer)`;
+      });
     }
 
     scrollToEnd() {

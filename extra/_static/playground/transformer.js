@@ -38,7 +38,7 @@ charbook.define("transformer", ["engine"], ({ Network, affine, classes }) => {
     constructor(config, characters, weights) {
       super(config, characters);
       const { embed_size: E, num_heads, num_layers, context } = config;
-      Object.assign(this, { E, heads: num_heads, layers: num_layers, context, weights });
+      Object.assign(this, { cell: "transformer", E, heads: num_heads, layers: num_layers, context, weights });
       this.D = E / num_heads; // numbers of one head
       this.zeros = new Float64Array(4 * E); // biases that are not there
       this.frequencies = Float64Array.from(

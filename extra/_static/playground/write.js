@@ -1,12 +1,16 @@
 "use strict";
-/* The mode in which the LSTM continues a prompt: text, bars, gates, and the same in Python. */
-charbook.define("write", ["sampling", "page", "textView", "bars", "heatmap", "mode"], (
-  { Uniforms, Writer }, { h, whole }, { PlaceSlider, TextView }, { Bars }, { Heatmap }, modes,
+/* The mode in which a network continues a prompt: text, bars, gates or attention, and the same in
+   Python. */
+charbook.define("write", [
+  "sampling", "page", "textView", "bars", "heatmap", "attention", "mode", "settings",
+], (
+  { Uniforms, Writer, nextDistribution }, { h, whole }, { PlaceSlider, TextView }, { Bars }, { Heatmap },
+  { Attention }, modes, { SLIDERS },
 ) => {
   const { LIMITS, Mode, describe } = modes;
 
   class Write extends Mode {
-    static cells = ["lstm"];
+    static cells = null;
 
     constructor() {
       const inspect = (place, stay) => this.inspect(place, stay);
@@ -16,6 +20,7 @@ charbook.define("write", ["sampling", "page", "textView", "bars", "heatmap", "mo
       this.bars = new Bars();
       this.readout = h("p", { class: "pg-readout" });
       this.heatmap = new Heatmap(inspect);
+      this.attention = new Attention(view);
       this.code = h("code");
       const code = { class: "pg-python", tabindex: "0", role: "region", "aria-label": "Python code" };
       this.python = h(
@@ -28,7 +33,7 @@ charbook.define("write", ["sampling", "page", "textView", "bars", "heatmap", "mo
         "div", { class: "pg-result pg-two" },
         h("div", {}, view.box, this.slider.element, this.readout),
         h("div", {}, this.bars.table),
-        this.heatmap.details, this.python,
+        this.heatmap.details, this.attention.details, this.python,
       );
       this.clear();
     }
@@ -38,6 +43,7 @@ charbook.define("write", ["sampling", "page", "textView", "bars", "heatmap", "mo
       this.writer = this.begunWith = null;
       this.bars.clear();
       this.heatmap.clear();
+      this.attention.clear();
       this.readout.textContent =
         "Point at a character of the text, or move the slider, to see what the model gave it.";
       this.python.hidden = true;
@@ -45,7 +51,8 @@ charbook.define("write", ["sampling", "page", "textView", "bars", "heatmap", "mo
       this.settingsUsed = new Set();
     }
 
-    begin([{ model }], { prompt, seed }) {
+    begin([{ model }], { prompt, seed, settings }) {
+      this.settings = settings;
       const begunWith = JSON.stringify([prompt, seed]);
       const full = this.view.items.length >= LIMITS.text;
       if (this.begunWith !== begunWith || this.model !== model || full) {
@@ -53,15 +60,27 @@ charbook.define("write", ["sampling", "page", "textView", "bars", "heatmap", "mo
         const writer = new Writer(model, prompt, new Uniforms(seed), onRead);
         this.clear();
         Object.assign(this, { writer, model, begunWith, prompt, seed });
+        this.heatmap.details.hidden = model.cell !== "lstm";
+        this.attention.begin(model);
       }
       this.goal = this.drawn + LIMITS.play;
-      this.pinned = null;
+      this.release();
+    }
+
+    /* The settings were moved while nothing was written: what is looked at is shown with them,
+       and before the first press of play what could follow the prompt. */
+    adjust(settings) {
+      if (!this.writer) return;
+      this.writer.prime();
+      this.settings = settings;
+      this.refresh();
     }
 
     #onRead(id, state, predicted, drawnFrom) {
       const character = this.model.characters[id];
       if (state.forget) this.heatmap.add(character, state);
-      this.view.add({ id, character, predicted, drawnFrom, given: !drawnFrom });
+      const { attention } = state;
+      this.view.add({ id, character, predicted, drawnFrom, attention, given: !drawnFrom });
     }
 
     step(settings) {
@@ -69,21 +88,39 @@ charbook.define("write", ["sampling", "page", "textView", "bars", "heatmap", "mo
         this.writer.prime(1);
         return true;
       }
+      this.settings = settings;
+      this.#rule(JSON.stringify(settings));
       this.writer.next(settings);
-      this.settingsUsed.add(JSON.stringify(settings));
       this.drawn++;
       return this.drawn < this.goal && this.view.items.length < LIMITS.text;
     }
 
+    /* A rule in the text where the settings became others. */
+    #rule(settings) {
+      if (this.drawn && settings !== this.lastUsed) {
+        const before = JSON.parse(this.lastUsed);
+        const changed = Object.entries(JSON.parse(settings)).filter(([k, v]) => v !== before[k]);
+        this.view.rule(changed.map(([k, v]) => `${SLIDERS[k].label} ${v ?? "off"}`).join(", "));
+      }
+      this.lastUsed = settings;
+      this.settingsUsed.add(settings);
+    }
+
     paint() {
-      this.view.scrollToEnd();
-      this.inspect(null, false);
+      this.refresh();
     }
 
     show(place, chosen) {
       const item = this.view.items[place];
-      this.readout.textContent = describe(item, place);
-      this.bars.show(this.model, item, place + 1);
+      if (chosen || this.drawn || this.writer.unread.length) {
+        this.readout.textContent = describe(item, place);
+        this.bars.show(this.model, item, place + 1, this.settings);
+      } else {
+        const predicted = nextDistribution(this.writer.logits);
+        this.readout.textContent = "Your prompt is read. This is what could follow it.";
+        this.bars.show(this.model, { id: null, predicted }, place + 2, this.settings);
+      }
+      this.attention.show(place);
       if (chosen) this.heatmap.inspect(place);
       else this.heatmap.follow();
     }
@@ -104,7 +141,8 @@ charbook.define("write", ["sampling", "page", "textView", "bars", "heatmap", "mo
       const given = named.filter(([, value]) => value !== null);
       this.code.textContent =
         "from helpers.cli.export import read\nfrom helpers.sampling import generate\n\n" +
-        'model, vocab, _ = read("extra/_static/playground/models/lstm.js")\n' +
+        'model, vocab, _ = read("extra/_static/playground/models/' +
+        `${this.model.cell}.js")\n` +
         `text = generate(model, vocab, ${JSON.stringify(this.prompt)}, ${this.drawn},\n` +
         `                ${given.map(([name, value]) => `${name}=${value}`).join(", ")})\n` +
         "print(text)";
