@@ -78,7 +78,7 @@ def test_the_books_models_equal_torch_within_the_stated_error(engine, cell):
     ours = js_logits(engine, name, check["text"])
     error = np.abs(ours[check["places"]] - check["logits"]).max()
     assert 0 < error <= stated + 1e-5
-    assert stated < 0.02
+    assert stated < (0.02 if description["precision"] == "float16" else 0.5)
     for text in (check["text"], HELD_OUT):  # of logits up to 20, in float32
         theirs = torch_logits(model, vocab, text)
         np.testing.assert_allclose(js_logits(engine, name, text), theirs, rtol=1e-5, atol=2e-5)
@@ -831,14 +831,16 @@ def test_the_transformer_shows_what_it_looks_at(opened):
         weights = np.array(attention[layer - 1][head - 1])
         best = np.argsort(-weights, kind="stable")[:3]
         words = said.inner_text().replace("\xa0", " ")
-        assert words.startswith(f"Having read “{shown_as(text[at])}” at place {at + 1}, head {head} ")
+        assert words.startswith(
+            f"Having read “{shown_as(text[at])}” at place {at + 1}, head {head} "
+        )
         places = [k + at + 1 - len(weights) for k in best]
         for k, place in zip(best, places, strict=True):
             where = "itself" if place == at else f"{at - place} back"
             share = f"{100 * weights[k]:.1f} %" if weights[k] >= 0.0005 else "< 0.1 %"
             assert f"“{shown_as(text[place])}”, {where} ({share})" in words
         bars = page.locator(".pg-text [data-place]").evaluate_all(
-            "spans => spans.map((s) => Number(s.style.boxShadow.match(/0px ([0-9.]+)px/)?.[1] ?? -1))"
+            "all => all.map((s) => Number(s.style.boxShadow.match(/0px ([0-9.]+)px/)?.[1] ?? -1))"
         )
         assert said.inner_text() in page.locator(".pg-attention canvas").get_attribute("aria-label")
         assert np.argmax(bars) == places[0]

@@ -3,8 +3,8 @@
     python -m tools.runs.playground_models [rnn lstm gru transformer]
 
 On all training plays, the learning rate warmed up and falling to zero: about six minutes of one
-core for the recurrent ones, with Adam, and thirteen for the Transformer, with Muon. They are no wider than the page can run smoothly. Each goes through a checkpoint and
-`helpers.cli.export`; tests/site/test_playground.py repeats the first steps.
+core for the recurrent ones, with Adam, and thirteen for the Transformer, with Muon. They are no
+wider than the page can run smoothly. Each goes through a checkpoint and `helpers.cli.export`; tests/site/test_playground.py repeats the first steps.
 """
 
 import sys
@@ -27,7 +27,7 @@ from tools.runs.muon import Muon
 ROOT = Path(__file__).resolve().parents[2]
 
 CORPUS, SEED = "shakespeare", 42
-LR = {"rnn": 3e-3, "lstm": 6e-3, "gru": 6e-3, "transformer": (0.02, 4e-3)}  # Adam's; Muon's, AdamW's
+LR = {"rnn": 3e-3, "lstm": 6e-3, "gru": 6e-3, "transformer": (0.02, 4e-3)}  # of Adam; Muon, AdamW
 STEPS = {"rnn": 4000, "lstm": 4000, "gru": 4000, "transformer": 5000}
 SIZES = {"transformer": {"embed_size": 96, "num_heads": 4, "num_layers": 3, "context": 64}}
 # In the file a byte is a third more: the largest would have 920 KB in float16.

@@ -36,8 +36,7 @@ WITHOUT = (
 ARITHMETIC = ["parts", "engine", "transformer", "sampling"]
 SCRIPTS = [
     *ARITHMETIC, "architectures", "page", "text-view", "bars", "colours", "heatmap", "attention",
-    "mode", "write", "surprise", "compare", "settings", "playground",
-    "write", "surprise", "compare", "settings", "playground",
+    "mode", "settings", "write", "surprise", "compare", "playground",
 ]  # fmt: skip
 LEARNING = ["plain", "kernel", "simd", "learner", "corpus", "trainer"]
 TRAINING_SCRIPTS = [*LEARNING, "training-form", "curve", "samples", "train-here"]
