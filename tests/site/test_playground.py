@@ -36,10 +36,15 @@ from tools.site.playground import SCRIPTS, TRAINING_SCRIPTS, WITHOUT
 
 ROOT = Path(__file__).resolve().parents[2]
 CELLS = ("rnn", "lstm", "gru", "transformer")
-MODELS = {cell: PLAYGROUND / "models" / f"{cell}.js" for cell in CELLS}
+FILES = {cell: PLAYGROUND / "models" / f"{cell}.js" for cell in CELLS}
+MODELS = {cell: path for cell, path in FILES.items() if path.exists()}  # those the page can load
 HELD_OUT = "HAMLET:\nTo be, or not to be: that is the question;\nWhether 'tis nobler"
 
 each_cell = pytest.mark.parametrize("cell", CELLS)
+each_model = pytest.mark.parametrize("cell", MODELS)
+with_transformer = pytest.mark.skipif(
+    "transformer" not in MODELS, reason="python -m tools.runs.playground_models transformer"
+)
 
 
 # ---------------------------------------------------------------- the engine against Python
@@ -69,7 +74,7 @@ def test_quantised_logits_equal_torch_within_the_stated_error(engine, tmp_path, 
     assert np.abs(ours - torch_logits(model, vocab, text)).max() <= made["largest_error"] + 1e-5
 
 
-@each_cell
+@each_model
 def test_the_books_models_equal_torch_within_the_stated_error(engine, cell):
     """Against the exact logits that the export stored, and torch with the rounded weights."""
     name = give(engine, MODELS[cell])
@@ -233,7 +238,7 @@ def test_greedy_writes_the_first_of_equal_characters_as_python_does(engine, tmp_
     assert ours == generate(model, vocab, "e", 20, temperature=0) == "e" + "b" * 20
 
 
-@each_cell
+@each_model
 def test_the_books_models_write_what_python_writes_for_a_seed(engine, cell):
     """With helpers.cli.export.read, a seed and nothing else in common."""
     name = give(engine, MODELS[cell])
@@ -261,7 +266,7 @@ def test_gates_equal_record_gates(engine):
     np.testing.assert_allclose(ours, theirs, rtol=1e-5, atol=1e-5)  # a cell state may be 40
 
 
-@each_cell
+@each_model
 def test_surprise_equals_evaluate(engine, cell):
     name = give(engine, MODELS[cell])
     model, vocab, _ = read(MODELS[cell])
@@ -328,9 +333,9 @@ def test_what_the_page_states_again_is_what_python_has(engine):
     assert shown == list(plotting.VISIBLE.values())
     assert engine.evaluate("charbook.sampling.SETTINGS") == dataclasses.asdict(SamplingSettings())
     in_page = [name for name, a in ARCHITECTURES.items() if a.in_page]
-    assert engine.evaluate("Object.keys(charbook.engine.classes)") == in_page == list(MODELS)
+    assert engine.evaluate("Object.keys(charbook.engine.classes)") == in_page == list(CELLS)
     table = engine.evaluate("charbook.architectures")
-    assert [name for name, row in table.items() if row["inPage"]] == in_page
+    assert [name for name, row in table.items() if row["inPage"]] == list(MODELS)
     engine.add_script_tag(path=PLAYGROUND / "settings.js")
     sliders = engine.evaluate("Object.keys(charbook.settings.SLIDERS)")
     assert sliders == [field.name for field in dataclasses.fields(SamplingSettings)]
@@ -365,7 +370,7 @@ def recipe():
     return playground_models
 
 
-@each_cell
+@each_model
 def test_the_weight_files_come_from_the_books_own_training(recipe, cell):
     """The stored first losses come again, and the weights score what is written beside them."""
     model, vocab, description = read(MODELS[cell])
@@ -642,9 +647,9 @@ def test_a_text_from_right_to_left_stands_so(opened):
 
 
 def test_architectures_look_as_in_the_figures(opened):
-    """Their names and lines where four write side by side, their colours in each mode."""
+    """Their names and lines where they write side by side, their colours in each mode."""
     page = opened(color_scheme="light")
-    page.get_by_label("Four side by side").check()
+    page.get_by_label("Side by side").check()
     seen = page.locator(".pg-column").evaluate_all(
         """columns => columns.map((column) => {
             const style = getComputedStyle(column);
@@ -653,7 +658,7 @@ def test_architectures_look_as_in_the_figures(opened):
     )
     lines = {"--": "dashed", "-": "solid"}  # the others are dotted
     names, styles = plotting.NAMES, plotting.LINES
-    assert seen == [[cell, names[cell], lines.get(styles[cell], "dotted")] for cell in CELLS]
+    assert seen == [[cell, names[cell], lines.get(styles[cell], "dotted")] for cell in MODELS]
     colour = "name => getComputedStyle(document.documentElement).getPropertyValue(`--cbc-${name}`)"
     for name, light in COLOURS.items():
         page.evaluate("document.documentElement.dataset.theme = 'light'")
@@ -733,9 +738,106 @@ def test_pointing_at_a_character_shows_its_probability_and_the_bars(opened):
         assert p == ("cut" if drawn[i] == 0 else f"{100 * drawn[i]:.1f}\xa0%")
         assert q == f"{100 * own[i]:.1f}\xa0%"
     width = page.locator(".pg-bar i").first.evaluate("bar => bar.style.width")
-    assert float(width[:-1]) == pytest.approx(100 * drawn[best[0]], abs=1e-2)
+    most = max(drawn.max(), own.max())  # the largest fills the width
+    assert float(width[:-1]) == pytest.approx(100 * drawn[best[0]] / most, abs=1e-2)
     page.mouse.move(5, 5)  # away: the last character again
     assert page.locator(".pg-readout").first.inner_text().startswith("Place 508, ")
+
+
+def test_the_bars_follow_a_slider_before_and_after_play(opened):
+    """At once, with what Python makes of the model's guess; what is written stays."""
+    page = opened()
+    model, vocab, _ = read(MODELS["lstm"])
+
+    def expected(text, **settings):
+        p = next_distribution(torch_logits(model, vocab, text)[-1], **settings)
+        names = [plotting.VISIBLE.get(c, c) for c in vocab.chars]
+        return {name: f"{100 * x:.1f}\xa0%" for name, x in zip(names, p, strict=True) if x > 0.001}
+
+    def shown():
+        return {name: drawn for name, (drawn, _) in rows(page).items() if drawn[0] not in "<c"}
+
+    slide(page, "Temperature", 1.5)
+    page.get_by_text("What could stand at place 9").wait_for()
+    assert page.locator(".pg-readout").first.inner_text().startswith("Your prompt is read.")
+    first = shown()
+    assert first.items() <= expected(HAMLET, temperature=1.5).items()
+    assert len(first) == 10
+    slide(page, "Temperature", 0.8)
+    play(page)
+    assert text_of(page) == python_text()
+    slide(page, "Look at a character", 200)
+    slide(page, "Top-k", 2)
+    few = shown()
+    assert len(few) == 2
+    assert few.items() <= expected(text_of(page)[:199], temperature=0.8, top_k=2).items()
+    assert text_of(page) == python_text()
+
+
+def test_a_place_that_is_pointed_at_holds_while_the_text_grows(opened):
+    page = opened()
+    page.get_by_label("Pace").select_option("40")
+    page.get_by_role("button", name="Play").click()
+    has_written(page, 20)
+    page.locator(".pg-text [data-place='12']").hover()
+    said = page.locator(".pg-readout").first
+    assert said.inner_text().startswith("Place 13, ")
+    has_written(page, 60)
+    assert said.inner_text().startswith("Place 13, ")
+    assert page.locator(".pg-at").get_attribute("data-place") == "12"
+    page.mouse.move(5, 5)
+    has_written(page, 80)
+    assert int(re.match(r"Place (\d+),", said.inner_text())[1]) > 60
+    page.get_by_role("button", name="Stop").click()
+
+
+def test_a_rule_stands_where_the_settings_changed(opened):
+    page = opened()
+    play(page)
+    assert page.locator(".pg-rule").count() == 0
+    slide(page, "Temperature", 1.2)
+    slide(page, "Top-k", 4)
+    play(page)
+    assert page.locator(".pg-rule").all_inner_texts() == ["Temperature 1.2, Top-k 4 from here"]
+    before = page.locator(".pg-rule").evaluate(
+        "rule => rule.previousSibling?.dataset.place ?? '507'"
+    )
+    assert before == "507"
+    assert len(text_of(page)) == 1008
+    play(page)  # unchanged
+    assert page.locator(".pg-rule").count() == 1
+
+
+def test_ctrl_and_enter_is_play(opened):
+    page = opened()
+    page.get_by_label("Pace").select_option("Infinity")
+    page.get_by_label("Prompt").fill("JULIET:\n")
+    page.get_by_label("Prompt").press("Control+Enter")
+    finished(page)
+    assert text_of(page) == python_text(prompt="JULIET:\n")
+
+
+def test_a_text_is_coloured_as_it_is_typed(opened):
+    """Without a button and without a word; what was there is read once, and goes on."""
+    page = opened("own")
+    box = page.get_by_label("Your text", exact=True)
+    kinds = "all => all.map((s) => s.className)"
+    texts = ("To be, or not", "To be, or not qxz", "To he")
+    for text in texts:
+        box.fill(text)
+        page.wait_for_function(
+            "n => document.querySelectorAll('.pg-text [data-place]').length === n", arg=len(text)
+        )
+        finished_quietly = "document.querySelector('.pg-play').textContent === 'Colour it'"
+        page.wait_for_function(finished_quietly)
+        assert text_of(page) == text
+        assert message(page) == ""
+        typed = page.locator(".pg-text [data-place]").evaluate_all(kinds)
+        page.get_by_role("button", name="Colour it").click()
+        finished(page, "Colour it")
+        assert page.locator(".pg-text [data-place]").evaluate_all(kinds) == typed
+    box.fill("Straße")
+    page.get_by_text("Not known: “ß”").wait_for()
 
 
 def test_the_text_can_be_looked_through_by_keyboard(opened):
@@ -806,6 +908,7 @@ def choose(page, network):
     page.get_by_label("Network").select_option(label=network)
 
 
+@with_transformer
 def test_the_transformer_shows_what_it_looks_at(opened):
     """In words, in the picture and under the characters, for each head as the engine has it."""
     page = opened()
@@ -865,18 +968,18 @@ def test_networks_can_be_chosen(opened):
     play(page)
     assert text_of(page) == python_text("gru")
     assert page.locator(".pg-gates, .pg-attention").locator("visible=true").count() == 0
-    assert 'models/gru.js")' in page.locator(".pg-python code").inner_text()
+    assert 'models/gru.js")' in page.locator(".pg-python code").text_content()
     choose(page, "LSTM")
     assert text_of(page) == python_text("gru")  # until play is pressed
     play(page)
     assert text_of(page) == python_text()
     assert page.locator(".pg-gates").is_visible()
     page.get_by_label("Your text, coloured").check()
-    choose(page, "Transformer")
+    choose(page, "RNN")
     play(page, "Colour it")
-    held_out = read(MODELS["transformer"])[2]["about"]["held_out_nats"]
+    held_out = read(MODELS["rnn"])[2]["about"]["held_out_nats"]
     assert f"{held_out:.2f} nats" in page.get_by_text("perplexity").inner_text()
-    page.get_by_label("Four side by side").check()
+    page.get_by_label("Side by side").check()
     assert page.get_by_label("Network").is_hidden()
 
 
@@ -945,27 +1048,27 @@ def test_a_text_of_ones_own_that_cannot_be_read(opened):
     assert message(page) == "5,000 characters read. Only the first 5,000 characters were read."
 
 
-def test_four_networks_side_by_side_from_the_same_numbers(opened):
+def test_networks_side_by_side_from_the_same_numbers(opened):
     page = opened()
-    page.get_by_label("Four side by side").check()
+    page.get_by_label("Side by side").check()
     slide(page, "Top-p", 0.9)
     play(page)
-    assert message(page) == "500 characters written by each of the four."
-    for at, cell in enumerate(CELLS):
+    assert message(page) == f"500 characters written by each of the {len(MODELS)}."
+    for at, cell in enumerate(MODELS):
         assert text_of(page, at) == python_text(cell, top_p=0.9)
         about = read(MODELS[cell])[2]["about"]
         facts = page.locator(f".pg-column[data-cell={cell}]").inner_text()
         assert f"{about['weights']:,} weights, {about['held_out_nats']:.2f} nats" in facts
-    page.get_by_label("Look at a place in all four").focus()
+    page.get_by_label("Look at a place in all").focus()
     page.keyboard.press("Home")
     page.keyboard.press("ArrowRight")
     said = page.locator(".pg-column .pg-readout").all_inner_texts()
-    assert [s.split(":")[0] for s in said] == ["Place 2, “A”"] * 4
-    assert len(set(said)) == 4
+    assert [s.split(":")[0] for s in said] == ["Place 2, “A”"] * len(MODELS)
+    assert len(set(said)) == len(MODELS)
 
 
 @pytest.mark.parametrize("about", ["undefined", "{}"])
-def test_four_networks_of_which_nothing_is_known_write_too(opened, about):
+def test_networks_of_which_nothing_is_known_write_too(opened, about):
     """Exported without ``about``, as by the command line."""
     page = opened()
 
@@ -976,10 +1079,10 @@ def test_four_networks_of_which_nothing_is_known_write_too(opened, about):
 
     page.route(re.compile("playground/models/"), forgetful)
     page.reload()  # from the disk, routes hold from the next visit
-    page.get_by_label("Four side by side").check()
+    page.get_by_label("Side by side").check()
     play(page)
-    assert message(page) == "500 characters written by each of the four."
-    assert page.locator(".pg-column p:not(.pg-readout)").all_inner_texts() == [""] * 4
+    assert message(page) == f"500 characters written by each of the {len(MODELS)}."
+    assert page.locator(".pg-column p:not(.pg-readout)").all_inner_texts() == [""] * len(MODELS)
 
 
 NAME_OF_FOCUSED = "(document.activeElement.labels?.[0] ?? document.activeElement).innerText"
@@ -1066,9 +1169,9 @@ def test_every_mode_is_accessible_and_fits(opened, width):
     page.get_by_label("Pace").select_option("40")
     for label, network, button in [
         ("Let it write", "LSTM", "Play"),
-        ("Let it write", "Transformer", "Play"),
+        *([("Let it write", "Transformer", "Play")] if "transformer" in MODELS else []),
         ("Your text, coloured", "RNN", "Colour it"),
-        ("Four side by side", None, "Play"),
+        ("Side by side", None, "Play"),
     ]:
         page.locator(".pg-modes").get_by_label(label).check()
         if network:
@@ -1118,7 +1221,7 @@ def test_no_task_is_long(browser, opened):
     page.get_by_label("Pace").focus()  # Playwright's own script is in the page from here on
     with traced(browser, page) as events:
         play(page)
-        choose(page, "Transformer")
+        choose(page, list(ARCHITECTURES.values())[len(MODELS) - 1].label)
         play(page)
         page.get_by_label("Your text, coloured").check()
         page.get_by_label("Your text", exact=True).evaluate(  # typing is the browser's own work
@@ -1126,7 +1229,7 @@ def test_no_task_is_long(browser, opened):
         )
         play(page, "Colour it")
         assert message(page) == "2,100 characters read."
-        page.get_by_label("Four side by side").check()
+        page.get_by_label("Side by side").check()
         play(page)
     tasks = longest_tasks(events)
     assert len(tasks) > 100

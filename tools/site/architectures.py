@@ -14,6 +14,7 @@ import numpy as np
 from helpers.models import ARCHITECTURES
 from helpers.studies.lstm import GATE_COLOURS
 
+MODELS = Path(__file__).resolve().parents[2] / "extra/_static/playground/models"
 BORDERS = {"-": "solid", "--": "dashed"}  # of matplotlib's line styles; the others are dotted
 HUE_ROTATE_180 = np.array(  # Filter Effects Module Level 1, section 8.6
     [[-0.574, 1.430, 0.144], [0.426, 0.430, 0.144], [0.426, 1.430, -0.856]]
@@ -42,10 +43,14 @@ def style_sheet():
 
 
 def script():
-    """{architecture: {name, line, inPage}}, with the line as CSS names it, as a part of the
-    playground."""
+    """{architecture: {name, line, inPage}}, with the line as CSS names it, and whether the page can
+    run it and has its weights, as a part of the playground."""
     table = {
-        name: {"name": a.label, "line": BORDERS.get(a.line, "dotted"), "inPage": a.in_page}
+        name: {
+            "name": a.label,
+            "line": BORDERS.get(a.line, "dotted"),
+            "inPage": a.in_page and (MODELS / f"{name}.js").exists(),
+        }
         for name, a in ARCHITECTURES.items()
     }
     return f'charbook.define("architectures", [], () => ({json.dumps(table)}));\n'

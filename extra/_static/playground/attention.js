@@ -89,10 +89,26 @@ charbook.define("attention", ["page", "heatmap"], (
       );
     }
 
+    /* A picture with one pixel for each weight. */
+    #squares(rows, colours) {
+      const n = rows[0].length;
+      const image = new ImageData(n, rows.length);
+      rows.forEach((weights, row) =>
+        weights.forEach((weight, k) => {
+          const from = 3 * Math.round(255 * Math.sqrt(weight));
+          image.data.set([...colours.subarray(from, from + 3), 255], 4 * (row * n + k));
+        }),
+      );
+      const small = (this.small ??= document.createElement("canvas"));
+      small.width = n;
+      small.height = rows.length;
+      small.getContext("2d").putImageData(image, 0, 0);
+      return small;
+    }
+
     #paint(rows, first, chosen) {
       const dark = document.documentElement.dataset.theme === "dark";
       const stops = COLOURS[dark ? "dark" : "light"].amount;
-      const colours = ramp(stops);
       this.strip.style.background = `linear-gradient(to right, ${stops})`;
       const sharp = Math.min(devicePixelRatio || 1, 2);
       const [n, bottom] = [rows[0].length, rows.length * HEIGHT];
@@ -103,13 +119,8 @@ charbook.define("attention", ["page", "heatmap"], (
       this.canvas.style.height = `${height}px`;
       const pen = this.canvas.getContext("2d");
       pen.scale(sharp, sharp);
-      rows.forEach((weights, row) =>
-        weights.forEach((weight, k) => {
-          const from = 3 * Math.round(255 * Math.sqrt(weight));
-          pen.fillStyle = `rgb(${colours.subarray(from, from + 3).join()})`;
-          pen.fillRect(MARGIN + k * WIDTH, row * HEIGHT, WIDTH, HEIGHT);
-        }),
-      );
+      pen.imageSmoothingEnabled = false;
+      pen.drawImage(this.#squares(rows, ramp(stops)), MARGIN, 0, n * WIDTH, bottom);
       pen.fillStyle = pen.strokeStyle = getComputedStyle(this.scroll).color;
       pen.font = "11px monospace";
       rows.forEach((_, row) => {

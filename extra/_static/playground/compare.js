@@ -24,11 +24,11 @@ charbook.define("compare", [
         element.style.borderTop = `4px ${line} var(--cbc-${cell})`;
         return { name, view, facts, readout, element };
       });
-      const slider = new PlaceSlider("Look at a place in all four", inspect);
+      const slider = new PlaceSlider("Look at a place in all", inspect);
       super(columns.map(({ view }) => view), slider);
       this.columns = columns;
       this.element = h(
-        "div", { class: "pg-result pg-four" },
+        "div", { class: "pg-result pg-columns" },
         ...columns.map(({ element }) => element),
         h("div", { class: "pg-wide" }, slider.element),
       );
@@ -92,7 +92,7 @@ charbook.define("compare", [
     }
 
     finished() {
-      return this.drawn ? `${whole(this.drawn)} characters written by each of the four.` : "";
+      return this.drawn ? `${whole(this.drawn)} characters written by each of the ${CELLS.length}.` : "";
     }
 
     copied() {

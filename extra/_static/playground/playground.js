@@ -21,7 +21,7 @@ charbook.define("playground", [
     surprise: {
       label: "Your text, coloured", Mode: Surprise, button: "Colour it", busy: "Reading …",
     },
-    compare: { label: "Four side by side", Mode: Compare, button: "Play", busy: "Writing …" },
+    compare: { label: "Side by side", Mode: Compare, button: "Play", busy: "Writing …" },
   };
   const lessMotion = matchMedia("(prefers-reduced-motion: reduce)");
 
