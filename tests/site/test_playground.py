@@ -1221,7 +1221,7 @@ def test_no_task_is_long(browser, opened):
     page.get_by_label("Pace").focus()  # Playwright's own script is in the page from here on
     with traced(browser, page) as events:
         play(page)
-        choose(page, list(ARCHITECTURES.values())[len(MODELS) - 1].label)
+        choose(page, ARCHITECTURES[list(MODELS)[-1]].label)
         play(page)
         page.get_by_label("Your text, coloured").check()
         page.get_by_label("Your text", exact=True).evaluate(  # typing is the browser's own work
