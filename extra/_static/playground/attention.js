@@ -1,7 +1,7 @@
 "use strict";
 /* What a Transformer looks at, as a picture: one row a head, one column a character in sight; and
    bars under the characters of the text for the head that is chosen. */
-charbook.define("attention", ["page", "heatmap"], (
+charbook.define("attention", ["page", "colours"], (
   { h, labelled, percent, pointerMoved, quoted, visible }, { COLOURS, ramp },
 ) => {
   const [WIDTH, HEIGHT] = [10, 12]; // of a character and of a head, in CSS pixels
