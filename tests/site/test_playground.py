@@ -929,8 +929,8 @@ def test_the_transformer_shows_what_it_looks_at(opened):
     )
     said = page.locator(".pg-attention .pg-readout")
     for layer, head in [(1, 1), (3, 2)]:
-        page.get_by_label("Layer").select_option(str(layer))
-        page.get_by_label("Head").select_option(str(head))
+        page.get_by_label("Layer", exact=True).select_option(str(layer))
+        page.get_by_label("Head", exact=True).select_option(str(head))
         weights = np.array(attention[layer - 1][head - 1])
         best = np.argsort(-weights, kind="stable")[:3]
         words = said.inner_text().replace("\xa0", " ")
@@ -949,7 +949,7 @@ def test_the_transformer_shows_what_it_looks_at(opened):
         assert np.argmax(bars) == places[0]
         seen = np.flatnonzero(np.array(bars) >= 0)
         assert seen.tolist() == list(range(at + 1 - len(weights), at + 1))
-    page.get_by_label("Layer").select_option("1")
+    page.get_by_label("Layer", exact=True).select_option("1")
     canvas = page.locator(".pg-attention canvas")
     canvas.scroll_into_view_if_needed()
     box = canvas.bounding_box()
