@@ -70,7 +70,8 @@ def test_quantised_logits_equal_torch_within_the_stated_error(engine, tmp_path, 
     rounded, _, description = read(made["path"])
     text = description["check"]["text"]
     ours = js_logits(engine, name, text)
-    assert np.abs(ours - torch_logits(rounded, vocab, text)).max() < 1e-5
+    exactly = torch_logits(rounded.double(), vocab, text)  # in float32 torch itself errs by 1e-5
+    assert np.abs(ours - exactly).max() < 1e-7
     assert np.abs(ours - torch_logits(model, vocab, text)).max() <= made["largest_error"] + 1e-5
 
 
