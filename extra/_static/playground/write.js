@@ -115,7 +115,7 @@ charbook.define("write", [
       if (chosen || this.drawn || this.writer.unread.length) {
         this.readout.textContent = describe(item, place);
         this.bars.show(this.model, item, place + 1, this.settings);
-      } else {
+      } else if (this.writer.logits.every(Number.isFinite)) { // else play says what is wrong
         const predicted = nextDistribution(this.writer.logits);
         this.readout.textContent = "Your prompt is read. This is what could follow it.";
         this.bars.show(this.model, { id: null, predicted }, place + 2, this.settings);
