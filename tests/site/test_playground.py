@@ -861,7 +861,7 @@ def test_the_text_can_be_looked_through_by_keyboard(opened):
 
 def test_gates_grow_with_the_text_and_are_those_of_record_gates(opened):
     page = opened()
-    canvas = page.locator("canvas")
+    canvas = page.locator("canvas:visible")
     page.get_by_label("Pace").select_option("40")
     page.get_by_role("button", name="Play").click()
     widths = []
@@ -987,9 +987,9 @@ def test_networks_can_be_chosen(opened):
 def test_pointing_into_the_heatmap(opened):
     page = opened()
     play(page)
-    box = page.locator(".pg-scroll").bounding_box()
-    page.locator("canvas").scroll_into_view_if_needed()
-    box = page.locator(".pg-scroll").bounding_box()
+    box = page.locator(".pg-scroll:visible").bounding_box()
+    page.locator("canvas:visible").scroll_into_view_if_needed()
+    box = page.locator(".pg-scroll:visible").bounding_box()
     page.mouse.move(box["x"] + box["width"] - 15, box["y"] + 2 * 40 + 2)
     said = page.locator(".pg-gates .pg-readout").inner_text()
     assert re.search(r"at place 50[678], the forget gate of unit 4[01] ", said), said

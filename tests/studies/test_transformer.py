@@ -8,8 +8,8 @@ from matplotlib.colors import to_hex
 
 from helpers.studies.transformer import (
     FEED,
-    FILL,
     KEPT,
+    SEEN,
     attention_flow,
     block_diagram,
     window_and_cache,
@@ -39,5 +39,5 @@ def test_two_layers_reach_twice_as_far_as_one_and_all_but_one_position_is_cached
     fills = Counter(to_hex(patch.get_facecolor()).upper() for patch in figure.axes[0].patches)
     assert fills[KEPT] == 2 * (context - 1)
     seen = 1 + context + 2 * (context - 1) + 1  # of the last row, of the middle, of the first
-    assert fills[FILL] + fills[KEPT] == seen
+    assert fills[SEEN] + fills[KEPT] == seen
     plt.close(figure)
