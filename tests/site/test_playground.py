@@ -398,6 +398,11 @@ def play(page, name="Play", pace="Infinity"):
     """Press the button and wait for the end."""
     if name == "Play":
         page.get_by_label("Pace").select_option(pace)
+    else:  # what was typed is coloured by itself after a moment; let that end
+        page.wait_for_timeout(600)
+        page.wait_for_function(
+            "n => document.querySelector('.pg-play').textContent === n", arg=name
+        )
     page.get_by_role("button", name=name).click()
     finished(page, name)
 
@@ -944,7 +949,7 @@ def test_the_transformer_shows_what_it_looks_at(opened):
             share = f"{100 * weights[k]:.1f} %" if weights[k] >= 0.0005 else "< 0.1 %"
             assert f"“{shown_as(text[place])}”, {where} ({share})" in words
         bars = page.locator(".pg-text [data-place]").evaluate_all(
-            "all => all.map((s) => Number(s.style.boxShadow.match(/0px ([0-9.]+)px/)?.[1] ?? -1))"
+            "all => all.map((s) => Number(s.style.boxShadow.match(/ ([0-9.]+)px/)?.[1] ?? -1))"
         )
         assert said.inner_text() in page.locator(".pg-attention canvas").get_attribute("aria-label")
         assert np.argmax(bars) == places[0]
