@@ -70,10 +70,11 @@ TRIED = {
     "gru": [(224, 6e-3), (300, 6e-3), (300, 3e-3)],
     "rnn": [(384, 2e-3), (528, 2e-3), (528, 1e-3)],
 }
+# What the runs are called: their trainings, and on which of the texts they were made.
 ARMS = {
-    "beside": [("lstm", "multiplications"), ("transformer", "multiplications"),
-               ("transformer", "time")],
-    "beside-rnn-gru": [("gru", "multiplications"), ("rnn", "multiplications")],
+    "beside": ([("lstm", "multiplications"), ("transformer", "multiplications"),
+                ("transformer", "time")], list(BESIDE)),
+    "beside-rnn-gru": ([("gru", "multiplications"), ("rnn", "multiplications")], [min(BESIDE)]),
 }  # fmt: skip
 
 
@@ -250,12 +251,10 @@ def beside(configuration, corpus):
     return found | scored(protocol.play_losses(model, protocol.test_plays(texts()[0])))
 
 
-for prefix, arms in ARMS.items():
-    for size, (name, _) in BESIDE.items():
-        if prefix == "beside-rnn-gru" and size > min(BESIDE):
-            continue  # not made yet
+for prefix, (arms, sizes) in ARMS.items():
+    for size in sizes:
         long_run(
-            f"{prefix}-{name}", corpus="shakespeare", repeat=first_losses,
+            f"{prefix}-{BESIDE[size][0]}", corpus="shakespeare", repeat=first_losses,
             plan=list(side_by_side(arms, size)), settings={"evaluations": EVALUATIONS},
         )(beside)  # fmt: skip
 

@@ -13,7 +13,7 @@ from helpers.studies import protocol
 from helpers.training import Training, character_losses, warm_up_and_decay
 from tools.runs.amount import REPEATED, Dropped, first_of
 from tools.runs.common import long_run, rounded, stored_blocks
-from tools.runs.muon import Muon
+from tools.runs.muon import muon_for
 
 RECIPE = {"seq_len": 64, "windows": "stream", "clip": 1.0}
 ORDER, WEIGHTS = 7, np.linspace(0, 1, 21)  # of the n-gram model; of the network in the mixture
@@ -38,9 +38,7 @@ def optimizer(model, configuration):
     lr = configuration["lr"]
     if isinstance(lr, float):
         return torch.optim.Adam(model.parameters(), lr=lr, betas=(0.9, 0.99), fused=True)
-    matrices = [weight for weight in model.recurrent.parameters() if weight.ndim == 2]
-    others = [weight for weight in model.parameters() if all(weight is not m for m in matrices)]
-    return Muon(matrices, others, *lr, weight_decay=configuration["decay"])
+    return muon_for(model, model.recurrent, *lr, weight_decay=configuration["decay"])
 
 
 def mixed(network, counted, weight):

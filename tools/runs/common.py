@@ -1,6 +1,5 @@
 """What the long runs share: how one is declared, made, stored and repeated."""
 
-import copy
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -170,19 +169,6 @@ def open_forget_gate(model, bias):
         model.recurrent.bias_ih_l0[hidden : 2 * hidden] += bias
 
 
-def nine_tenths(ids):
-    """Ids for training, and the last tenth of them for validation."""
-    cut = int(0.9 * len(ids))
-    return ids[:cut], ids[cut:]
-
-
-def parts(corpus, choosing=False):
-    """Ids to train on and ids to score; ``choosing`` leaves the held-out text alone, and the
-    last tenth of the training part takes its place."""
-    train_ids, held_out = load_corpus(corpus).split()
-    return nine_tenths(train_ids) if choosing else (train_ids, held_out)
-
-
 # State carried, for runs whose learning rate is warmed up and falls to zero.
 STREAM = {"seq_len": 64, "batch_size": 32, "windows": "stream", "clip": 1.0}
 
@@ -195,35 +181,6 @@ def train_stream(model, ids, lr, whole, steps=None, seed=0):
         model, ids, steps=steps, seed=seed, device="cpu", optimizer=adam, progress=False,
         schedule=lambda share: warm_up_and_decay(share * steps / whole), **STREAM,
     )  # fmt: skip
-
-
-class Validation:
-    """A callback for ``fit``: validation loss every ``eval_every`` updates, and the best weights.
-
-    It is called at the ends of epochs, so that ``eval_every`` counts up to the next of these.
-    ``curve`` has a row for each evaluation; ``best`` is the one of the lowest loss.
-    """
-
-    def __init__(self, ids, eval_every):
-        self.ids, self.eval_every = ids, eval_every
-        self.curve, self.best = [], {"validation": float("inf")}
-        self.weights = None
-
-    def __call__(self, epoch, model, history):
-        done = len(history.step_loss)
-        if done < self.eval_every * (len(self.curve) + 1):
-            return
-        recent = history.step_loss[self.curve[-1]["step"] if self.curve else 0 :]
-        losses = {"train": np.mean(recent), "validation": evaluate(model, self.ids)}
-        row = {"step": done} | {name: round(float(v), 6) for name, v in losses.items()}
-        self.curve.append(row)
-        if row["validation"] < self.best["validation"]:
-            self.best, self.weights = row, copy.deepcopy(model.state_dict())
-
-    def restore_best(self, model):
-        """Give a model the best weights, where there was an evaluation."""
-        if self.weights is not None:
-            model.load_state_dict(self.weights)
 
 
 # What is stored

@@ -39,6 +39,13 @@ class Muon(torch.optim.Optimizer):
             weight.mul_(1 - lr * group["weight_decay"]).add_(update, alpha=-lr * longer)
 
 
+def muon_for(model, hidden, lr, others_lr, **options):
+    """Muon for the matrices of ``hidden``, the hidden layers of a model; AdamW for its others."""
+    matrices = [weight for weight in hidden.parameters() if weight.ndim == 2]
+    others = [weight for weight in model.parameters() if all(weight is not m for m in matrices)]
+    return Muon(matrices, others, lr, others_lr, **options)
+
+
 def orthogonal(matrix):
     """A matrix (rows, columns) with the singular vectors of ``matrix`` and singular values near 1.
 

@@ -23,7 +23,7 @@ from helpers.studies import protocol
 from helpers.training import fit, warm_up_and_decay
 from tools.records import corpus_sha256
 from tools.runs.common import STREAM, build, train_stream
-from tools.runs.muon import Muon
+from tools.runs.muon import muon_for
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -49,11 +49,9 @@ def train(cell, steps=None):
     steps = whole if steps is None else steps
     if cell != "transformer":
         return corpus, model, train_stream(model, ids, LR[cell], whole, steps, SEED)
-    matrices = [weight for weight in model.blocks.parameters() if weight.ndim == 2]
-    others = [weight for weight in model.parameters() if all(weight is not m for m in matrices)]
     history = fit(
         model, ids, steps=steps, seed=SEED, device="cpu", progress=False,
-        optimizer=Muon(matrices, others, *LR[cell]),
+        optimizer=muon_for(model, model.blocks, *LR[cell]),
         schedule=lambda share: warm_up_and_decay(share * steps / whole), **STREAM,
     )  # fmt: skip
     return corpus, model, history
