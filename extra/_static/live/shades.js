@@ -1,12 +1,7 @@
 "use strict";
 /* A number as a colour of the page's mode, and a call when the mode changes. */
-charbook.define("shades", ["colours"], ({ COLOURS, ramp }) => {
+charbook.define("shades", ["colours"], ({ ramp, stops }) => {
   const ramps = new Map();
-  const isDark = () => document.documentElement.dataset.theme === "dark";
-
-  /* The stops from the lowest value to the highest; signed where the lowest is below 0. */
-  const stops = (low) => COLOURS[isDark() ? "dark" : "light"][low < 0 ? "signed" : "amount"];
-
   /* value -> [r, g, b]; what is outside low … high has the colour of that end. */
   function shade(value, low, high) {
     const between = stops(low);

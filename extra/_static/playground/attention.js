@@ -2,7 +2,7 @@
 /* What a Transformer looks at, as a picture: one row a head, one column a character in sight; and
    bars under the characters of the text for the head that is chosen. */
 charbook.define("attention", ["page", "colours"], (
-  { h, labelled, percent, pointerMoved, quoted, visible }, { COLOURS, ramp },
+  { h, labelled, percent, pointerMoved, quoted, sharpPen, visible }, { ramp, stops },
 ) => {
   const [WIDTH, HEIGHT] = [10, 12]; // of a character and of a head, in CSS pixels
   const MARGIN = 28; // for the names of the heads
@@ -107,21 +107,12 @@ charbook.define("attention", ["page", "colours"], (
     }
 
     #paint(rows, first, chosen) {
-      const dark = document.documentElement.dataset.theme === "dark";
-      const stops = COLOURS[dark ? "dark" : "light"].amount;
-      this.strip.style.background = `linear-gradient(to right, ${stops})`;
-      const sharp = Math.min(devicePixelRatio || 1, 2);
+      const between = stops(0);
+      this.strip.style.background = `linear-gradient(to right, ${between})`;
       const [n, bottom] = [rows[0].length, rows.length * HEIGHT];
       const [width, height] = [MARGIN + n * WIDTH, bottom + 20];
-      this.canvas.width = width * sharp;
-      this.canvas.height = height * sharp;
-      this.canvas.style.width = `${width}px`;
-      this.canvas.style.height = `${height}px`;
-      const pen = this.canvas.getContext("2d");
-      pen.scale(sharp, sharp);
-      pen.imageSmoothingEnabled = false;
-      pen.drawImage(this.#squares(rows, ramp(stops)), MARGIN, 0, n * WIDTH, bottom);
-      pen.fillStyle = pen.strokeStyle = getComputedStyle(this.scroll).color;
+      const pen = sharpPen(this.canvas, width, height, getComputedStyle(this.scroll).color);
+      pen.drawImage(this.#squares(rows, ramp(between)), MARGIN, 0, n * WIDTH, bottom);
       pen.font = "11px monospace";
       rows.forEach((_, row) => {
         const name = `${Math.floor(row / this.heads) + 1}.${(row % this.heads) + 1}`;

@@ -23,5 +23,10 @@ charbook.define("colours", [], () => {
     });
   }
 
-  return { COLOURS, ramp };
+  const isDark = () => document.documentElement.dataset.theme === "dark";
+
+  /* The stops from the lowest value to the highest; signed where the lowest is below 0. */
+  const stops = (low) => COLOURS[isDark() ? "dark" : "light"][low < 0 ? "signed" : "amount"];
+
+  return { COLOURS, ramp, stops };
 });

@@ -1,7 +1,7 @@
 "use strict";
 /* The gates of an LSTM over a text, as a picture: one column a character, one row a unit. */
 charbook.define("heatmap", ["page", "colours"], (
-  { h, labelled, pointerMoved, quoted, visible }, { COLOURS, ramp },
+  { h, labelled, pointerMoved, quoted, sharpPen, visible }, { ramp, stops },
 ) => {
   const VALUES = { // a state's field -> name, lowest and highest value shown
     forget: ["forget gate", 0, 1], input: ["input gate", 0, 1], output: ["output gate", 0, 1],
@@ -97,9 +97,8 @@ charbook.define("heatmap", ["page", "colours"], (
     draw(inspected = this.inspected) {
       this.inspected = inspected;
       const [name, low, high] = VALUES[this.field.value];
-      const dark = document.documentElement.dataset.theme === "dark";
-      const stops = COLOURS[dark ? "dark" : "light"][low < 0 ? "signed" : "amount"];
-      this.strip.style.background = `linear-gradient(to right, ${stops})`;
+      const between = stops(low);
+      this.strip.style.background = `linear-gradient(to right, ${between})`;
       this.low.textContent = low === 0 ? "0, shut" : `−${-low}`;
       this.high.textContent = low === 0 ? "1, open" : `${high}`;
       const H = this.columns[0]?.h.length ?? 128;
@@ -108,7 +107,7 @@ charbook.define("heatmap", ["page", "colours"], (
       this.readout.textContent = this.#describe(name, unit, H);
       const shown = this.columns.slice(this.first, this.first + SHOWN);
       if (!shown.length || !this.details.open) return;
-      this.#paint(this.#squares(shown, H, low, high, ramp(stops)), shown, H, unit);
+      this.#paint(this.#squares(shown, H, low, high, ramp(between)), shown, H, unit);
       this.canvas.setAttribute(
         "aria-label",
         `Heatmap: ${name} of ${H} units over ${shown.length} characters. ${this.readout.textContent}`,
@@ -139,17 +138,9 @@ charbook.define("heatmap", ["page", "colours"], (
     /* The picture at its size, the characters below it, frames around the place and the unit. */
     #paint(picture, shown, H, unit) {
       const N = shown.length;
-      const sharp = Math.min(devicePixelRatio || 1, 2);
       const [width, height] = [N * WIDTH, H * HEIGHT + 20];
-      this.canvas.width = width * sharp;
-      this.canvas.height = height * sharp;
-      this.canvas.style.width = `${width}px`;
-      this.canvas.style.height = `${height}px`;
-      const pen = this.canvas.getContext("2d");
-      pen.scale(sharp, sharp);
-      pen.imageSmoothingEnabled = false;
+      const pen = sharpPen(this.canvas, width, height, getComputedStyle(this.scroll).color);
       pen.drawImage(picture, 0, 0, width, H * HEIGHT);
-      pen.fillStyle = pen.strokeStyle = getComputedStyle(this.scroll).color;
       pen.font = "13px monospace";
       pen.textAlign = "center";
       shown.forEach((column, x) => {

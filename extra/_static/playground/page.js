@@ -62,7 +62,22 @@ charbook.define("page", [], () => {
     });
   }
 
+  /* The pen of a canvas of so many CSS pixels, sharp on any screen, in a colour. */
+  function sharpPen(canvas, width, height, colour) {
+    const sharp = Math.min(devicePixelRatio || 1, 2);
+    canvas.width = width * sharp;
+    canvas.height = height * sharp;
+    canvas.style.width = `${width}px`;
+    canvas.style.height = `${height}px`;
+    const pen = canvas.getContext("2d");
+    pen.scale(sharp, sharp);
+    pen.imageSmoothingEnabled = false;
+    pen.fillStyle = pen.strokeStyle = colour;
+    return pen;
+  }
+
   return {
-    h, labelled, loadScript, newId, numberIn, percent, pointerMoved, quoted, sentence, visible, whole,
+    h, labelled, loadScript, newId, numberIn, percent, pointerMoved, quoted, sentence, sharpPen, visible,
+    whole,
   };
 });
