@@ -102,7 +102,7 @@ def new(name, **sizes):
 
 def recipe(device, epochs=5, limit=None):
     """fit by the reference recipe on the GPU and on the CPU, from the same weights."""
-    corpus = load_corpus("excerpts", limit=limit)
+    corpus = load_corpus("coriolanus", limit=limit)
     train, held_out = corpus.split()
     found = {}
     for name in (*CELLS, "transformer"):
@@ -122,7 +122,7 @@ def recipe(device, epochs=5, limit=None):
 
 def precisions(device, epochs=10, limit=None, sizes=(128, 512, 1024, 2048), seeds=3):
     """An LSTM's update by its size in each precision; held-out losses of LSTM and Transformer."""
-    corpus = load_corpus("excerpts", limit=limit)
+    corpus = load_corpus("coriolanus", limit=limit)
     train, held_out = corpus.split()
     took, models = {}, {}
     for name in PRECISIONS:
@@ -191,7 +191,7 @@ def graphs(device, window=50):
 
 def writing(device, length=300, many=(1, 64, 1024)):
     """Characters a second: the model called on the GPU, that as a graph, and generate (CPU)."""
-    corpus = load_corpus("excerpts")
+    corpus = load_corpus("coriolanus")
     model = new("lstm").eval()
     found = {}
     for n in many:

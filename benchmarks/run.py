@@ -87,7 +87,7 @@ def same_start(cell, vocab_size, seed=0, **sizes):
 
 def training(steps=15, pairs=9, epochs=10):
     """fit against the reference loop, and whether both reach the same losses."""
-    corpus = load_corpus("excerpts")
+    corpus = load_corpus("coriolanus")
     ids, _ = corpus.split()
     found = {}
     for cell in CELLS:
@@ -108,7 +108,7 @@ def training(steps=15, pairs=9, epochs=10):
 
 def numpy_step(pairs=15):
     """One update of nn.LSTM in the plain way against one of NumpyCharLSTM."""
-    corpus = load_corpus("excerpts")
+    corpus = load_corpus("coriolanus")
     x, y = (part[:64] for part in disjoint_windows(corpus.split()[0], 50))
     plain, ours = same_start("lstm", len(corpus.vocab))
     ours = NumpyCharLSTM.from_torch(ours)
@@ -125,7 +125,7 @@ def numpy_kept(**environment):
 
 def numpy_stages(pairs=7):
     """Loss and gradients of one batch in each stage, in turn: seconds of each."""
-    corpus = load_corpus("excerpts")
+    corpus = load_corpus("coriolanus")
     x, y = (part[:64] for part in disjoint_windows(corpus.split()[0], 50))
     model = NumpyCharLSTM(len(corpus.vocab))
     actions = {name: lambda f=f: f(model.params, x, y) for name, f in stages.STAGES.items()}
@@ -137,7 +137,7 @@ def numpy_stages(pairs=7):
 
 def generating(length=300, pairs=7):
     """generate against the reference, one text and 64 side by side; ratios for a character."""
-    corpus = load_corpus("excerpts")
+    corpus = load_corpus("coriolanus")
     found = {}
     for cell in CELLS:
         plain, ours = same_start(cell, len(corpus.vocab), seed=1)
@@ -277,7 +277,7 @@ PRODUCTS = ("mm", "addmm", "bmm", "linear", "mkldnn_rnn_layer", "mkldnn_rnn_laye
 
 def profiles(updates=5):
     """Where an update by hand, an update by nn.LSTM and sampling spend their time."""
-    corpus = load_corpus("excerpts")
+    corpus = load_corpus("coriolanus")
     x, y = (torch.from_numpy(p[:64]) for p in disjoint_windows(corpus.split()[0], 50))
     plain, looped = (same_start("lstm", len(corpus.vocab))[0] for _ in range(2))
     looped.recurrent = LoopLSTM(looped.recurrent)

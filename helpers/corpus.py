@@ -38,10 +38,6 @@ class Source:
 
 
 SOURCES = {
-    # Of the first edition: it goes with the last chapter that reads it.
-    "excerpts": Source(
-        "shakespeare.txt", "25081158485b5c8bf07b6ac63dacd4650536de0845c7e76216b3024c6058b1e7"
-    ),
     "austen": Source(
         "austen.txt", "bd55f2df5e86f51c487442e18d078d9bda30a50e255bb2432e60f2a5a2106957"
     ),

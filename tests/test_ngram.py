@@ -113,7 +113,7 @@ def test_the_texts_above_reach_every_way_to_the_discounts():
 @pytest.fixture(scope="module")
 def play():
     """Counted and unseen ids of the corpus, and the vocabulary's size."""
-    corpus = load_corpus("excerpts")
+    corpus = load_corpus("coriolanus")
     return *corpus.split(), len(corpus.vocab)
 
 

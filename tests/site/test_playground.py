@@ -212,7 +212,7 @@ def js_text(page, name, prompt, length, settings, random):
 @each_cell
 def test_500_characters_equal_pythons_for_the_same_uniform_numbers(engine, tmp_path, cell):
     """Unquantised weights; the numbers that NumPy draws for the seed are handed over."""
-    corpus = load_corpus("excerpts")
+    corpus = load_corpus("coriolanus")
     sizes = {"embed_size": 24, "num_layers": 2} if cell == "transformer" else {}
     model = build(cell, len(corpus.vocab), seed=1, **sizes)
     fit(model, corpus.split()[0], steps=15)

@@ -133,7 +133,7 @@ def test_a_run_without_its_corpus_is_skipped_and_the_others_are_checked(runs, ca
     [
         ({"size": 4}, "epochs is 3, not 4"),
         ({"losses": (1.0, 2.0002)}, "its first losses are others now: cell rnn, seed 0"),
-        ({"corpus": "excerpts"}, "it is of another edition of excerpts"),
+        ({"corpus": "austen"}, "it is of another edition of austen"),
     ],
 )
 def test_what_would_be_made_otherwise_is_named(runs, capsys, changed, message):

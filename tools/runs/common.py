@@ -18,10 +18,6 @@ from tools.records import corpus_sha256, record, write_record
 FIRST = 20  # losses of each model that a test repeats
 TOLERANCE = 1e-4  # nats by which a loss may differ from machine to machine
 
-# A Transformer with the parameters of the reference LSTM, within 2 %.
-TRANSFORMER = {"embed_size": 60, "num_heads": 3, "num_layers": 2, "context": 50}
-REFERENCE = {"rnn": {}, "lstm": {}, "gru": {}, "transformer": TRANSFORMER}
-
 RUNS = {}  # name -> LongRun
 
 
@@ -88,9 +84,7 @@ class LongRun:
             raise NotHere(f"its corpus cannot be had here: {error}") from error
 
 
-def long_run(
-    name, *, repeat, plan, corpus="excerpts", settings=None, summary=None, threads=1, **options
-):
+def long_run(name, *, repeat, plan, corpus=None, settings=None, summary=None, threads=1, **options):
     """Declare that the decorated function makes the result ``name``, and how it is repeated.
 
     The function trains one model: (configuration, corpus, **options) -> what is stored of it
@@ -99,6 +93,7 @@ def long_run(
     repeat : (configuration, corpus) -> the first FIRST losses, or more
     plan : the configurations, or a function (corpus, models finished so far) that yields them;
         those of the first one's seed are repeated
+    corpus : its name, or None where the run makes its own texts
     settings : what all models have in common, stored as it is
     summary : (corpus, models) -> what is stored about all of them together
     """

@@ -1,7 +1,5 @@
 """Recall of a character by small networks, as they start and with opened forget gates."""
 
-import itertools
-
 import torch
 
 from tools.runs.common import (
@@ -48,22 +46,17 @@ def train_recall(configuration, updates=UPDATES):
     return (answers == y).float().mean().item(), losses
 
 
-def recall_of(*learners):
-    """Architectures with their forget biases, at each distance, from five seeds."""
-    return [
+@long_run(
+    "recall",
+    repeat=lambda configuration, corpus: train_recall(configuration, FIRST)[1],
+    plan=[
         {"cell": cell, "bias": bias, "gap": gap, "seed": seed}
-        for gap, (cell, bias), seed in itertools.product((5, 20, 50), learners, range(5))
-    ]
-
-
-RECALL = {
-    "repeat": lambda configuration, corpus: train_recall(configuration, FIRST)[1],
-    "corpus": None,  # it makes its own texts
-    "settings": {"updates": UPDATES, "chance": 1 / LETTERS},
-}
-
-
-@long_run("recall", plan=recall_of(("rnn", 0), ("lstm", 0), ("lstm", 3), ("gru", 0)), **RECALL)
+        for gap in (5, 20, 50)
+        for cell, bias in (("rnn", 0), ("lstm", 0), ("lstm", 3), ("gru", 0))
+        for seed in range(5)
+    ],
+    settings={"updates": UPDATES, "chance": 1 / LETTERS},
+)
 def recall(configuration, corpus):
     """Recall after so many characters."""
     share, losses = train_recall(configuration)

@@ -62,7 +62,6 @@ def nats_of(model, texts):
 
 @long_run(
     "repeated-strings",
-    corpus=None,  # it makes its own texts
     repeat=lambda configuration, corpus: train_repeating(configuration, FIRST)[1],
     plan=[
         {"kind": kind, "seed": seed, "lr": 3e-3}
