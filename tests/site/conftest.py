@@ -32,13 +32,14 @@ html_extra_path = [{str(ROOT / "extra")!r}]
 exclude_patterns = ["out"]
 """
 INTRODUCTION = "Here a network of the book runs."
+TRAIN_HERE = (ROOT / "chapters/train-here.md").read_text(encoding="utf-8")
 SOURCES_OF_PAGES = {
     "index": f"# With\n\n:::{{playground}}\n{INTRODUCTION}\n:::\n\n"
     "```{toctree}\n:glob:\n*\n```\n",
     "plain": "# Without\n\nNothing here.\n",
     "own": f"# Own\n\n:::{{playground}}\n:mode: surprise\n{INTRODUCTION}\n:::\n",
     "arrives": f"# Arrives\n\n:::{{playground}}\n:arrive:\n{INTRODUCTION}\n:::\n",
-    "train": "# Train\n\n:::{train-here}\nYour text stays with you.\n:::\n",
+    "train": TRAIN_HERE[: TRAIN_HERE.index("\n:::\n") + 5],  # down to where the network is trained
 }
 LIVE = {name: f":::{{live}} {name}\nMove something.\n:::\n" for name in figures()}
 SOURCES_OF_PAGES |= {f"live-{name}": f"# Live\n\n{figure}" for name, figure in LIVE.items()}

@@ -409,10 +409,10 @@ def choose(page, text=SHORT, units="32", updates="200"):
     page.get_by_label("Length").select_option(updates)
 
 
-def train(page, **settings):
+def train(page, name="Train", **settings):
     choose(page, **settings)
-    button(page, "Train").click()
-    button(page, "Go on").wait_for()
+    button(page, name).click()
+    page.locator(".tr").get_by_role("button", name=re.compile(r"^[\d,]+ more$")).wait_for()
 
 
 def all_samples(page):
@@ -450,15 +450,33 @@ def test_it_learns_more_than_how_frequent_each_character_is(opened):
     assert numbers == sorted(numbers)
     assert {0, 10, 20, 50, 100, 200} <= set(numbers)
     assert samples[-1][1].count(" ") > samples[0][1].count(" ") + 10
-    button(page, "Go on").click()
+    button(page, "200 more").click()
     page.wait_for_function(
         "document.querySelector('.tr .pg-message').textContent.startsWith('400')"
     )
 
 
-def test_playing_and_saving_give_the_network_that_was_trained(opened, tmp_path):
-    """What Python writes with the saved weights is what the playground writes."""
-    page = opened(accept_downloads=True)
+def opens(page, path):
+    """Choose a file behind the button that opens a network."""
+    with page.expect_file_chooser() as chooser:
+        button(page, "Open a saved one").click()
+    chooser.value.set_files(path)
+
+
+def written(page):
+    """The playground writes by itself as soon as it is there; -> all that it has written."""
+    stage = page.locator(".tr-stage")
+    stage.get_by_text("500 characters written.").wait_for()
+    return stage.locator(".pg-text").evaluate(
+        """box => Array.from(box.querySelectorAll('[data-place]'),
+            (s) => s.classList.contains('pg-end') ? '\\n' : s.textContent).join('')"""
+    )
+
+
+def test_playing_saving_and_opening_give_the_network_that_was_trained(opened, tmp_path):
+    """What Python writes with the saved weights is what the playground writes, in the page that
+    trained it and in another one that opens the file."""
+    page = opened(accept_downloads=True, reduced_motion="reduce")  # it is written at once
     train(page)
     with page.expect_download() as download:
         button(page, "Save it").click()
@@ -474,18 +492,26 @@ def test_playing_and_saving_give_the_network_that_was_trained(opened, tmp_path):
     assert page.evaluate("document.activeElement.className") == "tr-stage"
     prompt = stage.get_by_label("Prompt").input_value()
     assert prompt in SHORT
-    stage.get_by_label("Pace").select_option("Infinity")
-    stage.get_by_role("button", name="Play").click()
-    stage.get_by_text("500 characters written.").wait_for()
-    text = stage.locator(".pg-text").evaluate(
-        """box => Array.from(box.querySelectorAll('[data-place]'),
-            (s) => s.classList.contains('pg-end') ? '\\n' : s.textContent).join('')"""
-    )
-    assert text == generate(model, vocab, prompt, 500, 0.8, seed=1)
+    assert written(page) == generate(model, vocab, prompt, 500, 0.8, seed=1)
     stage.get_by_label("Your text, coloured").check()
     stage.get_by_role("button", name="Colour it").click()
     stage.get_by_text("On the text that it has not read").wait_for()
-    assert stage.get_by_label("Three side by side").count() == 0
+    assert stage.get_by_label("Side by side").count() == 0
+    loss = figure(page, "Held-out loss").removesuffix(" nats")
+
+    page = opened(reduced_motion="reduce")  # another one, which has trained nothing
+    stage = page.locator(".tr-stage")
+    (tmp_path / "other.js").write_text("alert('I am run')", encoding="utf-8")
+    opens(page, tmp_path / "other.js")
+    page.get_by_text("“other.js” holds no network that this page can run").wait_for()
+    assert stage.is_hidden()
+    opens(page, tmp_path / "trained-here.js")
+    stage.get_by_text("The network from “trained-here.js”:").wait_for()
+    prompt = stage.get_by_label("Prompt").input_value()
+    assert written(page) == generate(model, vocab, prompt, 500, 0.8, seed=1)
+    stage.get_by_label("Your text, coloured").check()
+    stage.get_by_role("textbox", name="Your text").fill(SHORT[:100])
+    stage.get_by_text(f"On the text that it has not read it has {loss}").wait_for()
 
 
 def test_earlier_runs_stay_on_the_curve_and_seconds_run_across(opened):
@@ -493,19 +519,13 @@ def test_earlier_runs_stay_on_the_curve_and_seconds_run_across(opened):
     train(page)
     earlier = page.locator(".tr-curve polyline.tr-earlier")
     numbers = page.locator(".tr-curve svg").text_content
-    button(page, "Stop").click()
-    page.get_by_label("Size").select_option("64")
-    button(page, "Train anew").click()
-    button(page, "Go on").wait_for()
+    train(page, "Train again", units="64")
     assert earlier.count() == 1
     assert "32 units" in numbers()
     assert "updates" in numbers()
     page.get_by_label("Across").select_option("seconds")
     assert "seconds" in numbers()
-    button(page, "Stop").click()
-    choose(page, text=SHORT[:1500])  # losses on two texts are not to be compared
-    button(page, "Train anew").click()
-    button(page, "Go on").wait_for()
+    train(page, "Train again", text=SHORT[:1500])  # losses on two texts are not to be compared
     assert earlier.count() == 0
 
 
@@ -522,33 +542,44 @@ def updates(page):
     return int(figure(page, "Updates").replace(",", ""))
 
 
-def test_pause_pauses_and_stop_stops(opened):
+def main_buttons(page):
+    """Of Train and Pause: what stands on each, whether it can be pressed, whether it stands out."""
+    return (
+        page.locator(".tr .pg-buttons")
+        .first.locator("button")
+        .evaluate_all(
+            """all => all.slice(0, 2).map((it) =>
+            [it.textContent, !it.disabled, it.classList.contains("pg-play")])"""
+        )
+    )
+
+
+def test_pause_pauses_and_the_settings_are_free_when_it_rests(opened):
     page = opened()
+    assert main_buttons(page) == [["Train", True, True], ["Pause", False, False]]
     choose(page, updates="3000")
     button(page, "Train").click()
     page.wait_for_function("document.querySelector('.tr-scrubber').max >= 3")
+    assert main_buttons(page) == [["Train again", False, False], ["Pause", True, True]]
     assert page.get_by_label("Size").is_disabled()
     button(page, "Pause").click()
     button(page, "Go on").wait_for()
+    assert main_buttons(page) == [["Train again", True, False], ["Go on", True, True]]
     there = updates(page)
     assert message(page) == f"Paused after {there} updates."
     page.wait_for_timeout(400)
-    assert updates(page) == there
-    assert page.get_by_label("Size").is_disabled()
+    assert updates(page) == there < 3000
+    assert button(page, "Play with it").is_enabled()
+    page.get_by_label("Length").select_option("200")  # of the next run, not of this one
     button(page, "Go on").click()
     page.wait_for_function(
         "n => parseInt(document.querySelector('.tr-numbers dd').textContent.replace(',', '')) > n",
         arg=there,
     )
-    button(page, "Stop").click()
-    button(page, "Train anew").wait_for()
-    page.wait_for_timeout(200)
-    there = updates(page)
-    page.wait_for_timeout(400)
-    assert updates(page) == there < 3000
-    assert page.get_by_label("Size").is_enabled()
-    assert button(page, "Play with it").is_enabled()
-    assert button(page, "Stop").is_disabled()
+    button(page, "Pause").click()
+    train(page, "Train again")
+    assert main_buttons(page) == [["Train again", True, True], ["200 more", True, False]]
+    assert updates(page) == 200
 
 
 @pytest.mark.parametrize("name", TEXTS)
@@ -564,7 +595,7 @@ def test_the_books_texts_can_be_taken(opened, name):
     assert asked == []
     button(page, "Train").click()
     page.wait_for_function("document.querySelector('.tr-scrubber').max >= 1")
-    button(page, "Stop").click()
+    button(page, "Pause").click()
     assert asked[0] == f"{name}.js"
     corpus = load_corpus(name)
     train_ids, held_ids = corpus.split()
@@ -589,7 +620,7 @@ def test_a_text_of_ones_own_is_sent_nowhere(opened, tmp_path):
     page.get_by_label("Length").select_option("200")
     button(page, "Train").click()
     page.wait_for_function("document.querySelector('.tr-scrubber').max >= 2")
-    button(page, "Stop").click()
+    button(page, "Pause").click()
     assert all(url.startswith("blob:") for url in asked), asked
 
 
@@ -625,7 +656,7 @@ def test_a_text_from_right_to_left_stands_so(opened):
     sample = page.locator(".tr-sample").first
     assert sample.get_attribute("dir") == "auto"
     assert sample.evaluate("sample => getComputedStyle(sample).unicodeBidi") == "plaintext"
-    button(page, "Stop").click()
+    button(page, "Pause").click()
 
 
 def test_a_script_that_is_missing_leaves_the_sentence(browser, small_site):
@@ -656,11 +687,9 @@ def test_settings_out_of_range_are_refused(opened):
         page.locator(".tr .pg-message.pg-wrong").wait_for()
         assert why in message(page)
         page.get_by_label(label).fill(before)
-    button(page, "Train").click()
-    button(page, "Go on").wait_for()
-    button(page, "Stop").click()
+    train(page)
     choose(page, text="short")
-    button(page, "Train anew").click()
+    button(page, "Train again").click()
     page.get_by_text("This text has 5 characters.").wait_for()
     button(page, "Play with it").click()  # what was trained before is still there
     page.get_by_text("as it was after 200 updates").wait_for()
@@ -683,17 +712,32 @@ def test_it_works_by_keyboard_and_announces_now_and_then(opened):
         page.keyboard.press("Tab")
         reached.append(page.evaluate(NAME_OF_FOCUSED).split()[0])
     assert reached == ["Size", "Length", "Your", "or", "More", "Train"]
-    page.keyboard.press("Enter")
-    button(page, "Go on").wait_for()
-    assert page.evaluate("document.activeElement.textContent") == "Go on"
+    page.keyboard.press("Enter")  # the focus goes to the button that can be pressed next
+    button(page, "200 more").wait_for()
+    assert page.evaluate("document.activeElement.textContent") == "200 more"
     heard = page.evaluate("heard")
     marks = [m for m in heard if m.startswith("After")]
     assert [m.split()[1] for m in marks] == ["10", "20", "50", "100", "200"]
     assert len(heard) == 3 + 5  # reading, training, done; and the marks
-    page.keyboard.press("Tab")
-    assert page.evaluate("document.activeElement.textContent") == "Stop"
     page.keyboard.press("Space")
-    button(page, "Train anew").wait_for()
+    page.get_by_text("400 updates done.").wait_for()
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.textContent") == "Play with it"
+    page.get_by_label("Your text").fill("short")
+    button(page, "Train again").press("Enter")
+    page.get_by_text("This text has 5 characters.").wait_for()
+    assert page.evaluate("document.activeElement.textContent") == "200 more"
+
+
+# The longest choice of each select that is wider than its box.
+CUT = """selects => selects.filter((select) => {
+    const free = select.cloneNode(true);
+    free.style.width = "max-content";
+    select.after(free);
+    const needed = free.offsetWidth;
+    free.remove();
+    return needed > select.offsetWidth;
+}).map((select) => select.previousElementSibling.textContent)"""
 
 
 @pytest.mark.parametrize("width", [1280, 390])
@@ -708,6 +752,8 @@ def test_it_is_accessible_and_fits(opened, width):
             assert page.evaluate(AXE) == [], (at, theme)
         assert page.evaluate("document.documentElement.scrollWidth") <= width
 
+    assert button(page, "Train").bounding_box()["y"] < {1280: 450, 390: 600}[width]  # 1st screen
+    assert page.locator(".tr .pg-settings").first.locator("select").evaluate_all(CUT) == []
     choose(page, text="too short")
     page.locator(".tr details").first.evaluate("d => { d.open = true; }")
     button(page, "Train").click()
@@ -732,7 +778,7 @@ def test_no_task_of_the_page_is_long_and_it_is_told_now_and_then(browser, opened
     )
     with traced(browser, page) as events:
         button(page, "Train").click()
-        button(page, "Go on").wait_for()
+        button(page, "1,000 more").wait_for()
     tasks = longest_tasks(events)
     assert len(tasks) > 20
     assert tasks[0] < 50, tasks[:5]

@@ -4,12 +4,14 @@
 charbook.define("trainHere", [
   "engine", "corpus", "trainer", "page", "trainingForm", "curve", "samples", "playground",
 ], (
-  { Model }, { STRETCH }, trainer, { h, percent, sentence, whole }, { TrainingForm }, { Curve },
-  { Samples }, playground,
+  { Model, load }, { STRETCH }, trainer, { h, percent, sentence, whole }, { TrainingForm },
+  { Curve }, { Samples }, playground,
 ) => {
-  const LABELS = { // of the first button, by state
-    idle: "Train", running: "Pause", paused: "Go on", ended: "Train anew",
+  const LABELS = { // of the second button, by state; when a run is done, how much more it adds
+    idle: "Pause", reading: "Stop", running: "Pause", paused: "Go on",
   };
+  // What helpers/cli/export.py and `file` of trainer.js write.
+  const SAVED = /^\(globalThis\.charbookModels \?\?= \{\}\)\["(?:[^"\\]|\\.)*"\] = (\{.*\});\s*$/s;
   const nats = (loss) => `${loss.toFixed(2)} nats`;
   const REPEATS = 0.1; // the share of a held-out text that may stand in the rest, without a word
   const duration = (seconds) =>
@@ -24,6 +26,19 @@ charbook.define("trainHere", [
     return new Worker(address);
   }
 
+  /* A file that was saved -> {model, about}. It is read, never run. */
+  async function openSaved(file) {
+    try {
+      const description = JSON.parse(SAVED.exec(await file.text())[1]);
+      return { model: load(description), about: description.about };
+    } catch {
+      throw new Error(
+        `“${file.name}” holds no network that this page can run: choose a file that Save it wrote, ` +
+          "or python -m helpers export",
+      );
+    }
+  }
+
   class TrainHere {
     constructor(place) {
       this.worker = null;
@@ -33,10 +48,13 @@ charbook.define("trainHere", [
       this.#buildResults();
       const button = (text, onclick, kind = "") =>
         h("button", { type: "button", class: kind, onclick }, text);
-      this.main = button("", () => this.#press(), "pg-play");
-      this.stop = button("Stop", () => this.#stop());
+      this.main = button("", () => this.#begin());
+      this.second = button("", () => this.#press());
       this.play = button("Play with it", () => this.#ask("network"));
       this.save = button("Save it", () => this.#ask("file"));
+      const open = button("Open a saved one", () => this.saved.click());
+      this.saved = h("input", { type: "file", accept: ".js" });
+      this.saved.addEventListener("change", () => this.#open());
       this.message = h("p", { class: "pg-message", role: "status" });
       this.stage = h("div", {
         class: "tr-stage", tabindex: "-1", role: "group", hidden: true,
@@ -47,7 +65,7 @@ charbook.define("trainHere", [
         h(
           "div", { class: "pg", role: "group", "aria-label": "Train a network" },
           this.form.element,
-          h("div", { class: "pg-buttons" }, this.main, this.stop, this.play, this.save),
+          h("div", { class: "pg-buttons" }, this.main, this.second, this.play, this.save, open),
           this.message, this.results,
         ),
         this.stage,
@@ -87,18 +105,27 @@ charbook.define("trainHere", [
     }
 
     #enter(state) {
+      const { main, second } = this;
       this.state = state;
-      this.main.textContent = LABELS[state];
-      const busy = state === "running" || state === "paused";
-      this.form.disabled = busy;
-      this.stop.disabled = !busy;
+      const busy = state === "reading" || state === "running";
+      if (!busy) this.rest = state; // where a run that cannot begin leaves it
+      this.form.disabled = main.disabled = busy;
+      second.disabled = state === "idle";
       this.play.disabled = this.save.disabled = !this.trained;
+      main.textContent = this.trained ? "Train again" : "Train";
+      second.textContent = LABELS[state] ?? `${whole(this.step)} more`;
+      const first = state === "idle" || state === "done";
+      main.classList.toggle("pg-play", first);
+      second.classList.toggle("pg-play", !first);
+      // A button that can't be pressed any more would take the focus with it.
+      const lost = [main, second].find((it) => it.disabled && it === document.activeElement);
+      if (lost) (lost === main ? second : main).focus();
     }
 
     #press() {
       if (this.state === "running") this.#ask("pause");
-      else if (this.state === "paused") this.#goOn();
-      else this.#begin();
+      else if (this.state === "reading") this.#giveUp();
+      else this.#goOn();
     }
 
     #ask(order, more = {}) {
@@ -106,7 +133,7 @@ charbook.define("trainHere", [
     }
 
     async #begin() {
-      this.#enter("running");
+      this.#enter("reading");
       this.#say("Reading the text …");
       const job = (this.job = {});
       try {
@@ -124,35 +151,29 @@ charbook.define("trainHere", [
     }
 
     #goOn() {
-      if (this.done) {
-        this.goal += this.step;
-        this.curve.goal = this.goal;
-      }
-      this.#ask("resume", { more: this.done ? this.step : 0 });
+      const more = this.state === "done" ? this.step : 0;
+      this.curve.goal = this.goal += more;
+      this.#ask("resume", { more });
       this.#enter("running");
       this.#say("Going on …");
     }
 
-    /* Ends the training; the network stays, to be played with. */
-    #stop() {
+    /* No new run; what was trained before stays. */
+    #giveUp() {
       this.job = null;
-      if (this.nextWorker) {
-        this.nextWorker.terminate();
-        this.nextWorker = null;
-        this.#say("Stopped.");
-      } else if (this.trained) {
-        if (this.state === "running") this.#ask("pause");
-        this.#say(`Stopped after ${this.numbers.updates.textContent} updates.`);
-      }
-      this.#enter(this.trained ? "ended" : "idle");
+      this.nextWorker?.terminate();
+      this.nextWorker = null;
+      this.#enter(this.rest);
+      this.#say("Stopped.");
     }
 
     /* A network that was trained before is kept; one that was being trained is spoilt. */
     #refuse(why) {
-      if (this.nextWorker) this.nextWorker.terminate();
-      else if (this.state === "running" && this.job === null) this.trained = false;
-      this.nextWorker = null;
-      this.#enter(this.trained ? "ended" : "idle");
+      if (this.state === "reading") this.#giveUp();
+      else if (this.state === "running") {
+        this.trained = false;
+        this.#enter("idle");
+      }
       this.#say(sentence(why), true);
     }
 
@@ -167,7 +188,6 @@ charbook.define("trainHere", [
 
     _ready(facts) {
       this.trained = true;
-      this.done = false;
       this.results.hidden = false;
       this.stage.hidden = true;
       this.stage.replaceChildren();
@@ -221,35 +241,52 @@ charbook.define("trainHere", [
     }
 
     _stopped({ done }) {
-      this.done = done;
-      if (this.state === "ended") return;
-      this.#enter("paused");
+      this.#enter(done ? "done" : "paused");
       const updates = `${this.numbers.updates.textContent} updates`;
       if (!done) return this.#say(`Paused after ${updates}.`);
       const than = this.heldLoss < this.ngramLoss ? "lower" : "still higher";
       this.#say(
         `${updates} done. The held-out loss is ${nats(this.heldLoss)}, ${than} than counting's ` +
-          `${nats(this.ngramLoss)}. Play with it, go on for as many again, or stop to change the ` +
-          "settings.",
+          `${nats(this.ngramLoss)}. Play with it, let it learn more, or change the settings and ` +
+          "train again.",
       );
     }
 
     _network({ config, characters, weights, updates, prompt, excerpt }) {
       const model = new Model(config, characters, weights);
-      model.custom = true;
       const about = { held_out_nats: this.heldLoss, held_out: "the text" };
       const title = `Your network as it was after ${whole(updates)} updates:`;
+      this.#playWith(title, { model, about, prompt, text: excerpt });
+    }
+
+    /* A network in the playground, already writing. */
+    #playWith(title, custom) {
+      custom.model.custom = true;
       const place = h("div");
       this.stage.hidden = false;
       this.stage.replaceChildren(h("p", { class: "tr-after" }, title), place);
-      playground.mount(place, { model: { model, about, prompt, text: excerpt } });
+      const opened = playground.mount(place, { model: custom });
+      opened.asked = true;
+      opened.start();
       this.stage.focus();
+    }
+
+    async #open() {
+      const [file] = this.saved.files;
+      if (!file) return;
+      this.saved.value = ""; // so that the same file can be chosen again
+      try {
+        this.#playWith(`The network from “${file.name}”:`, await openSaved(file));
+        this.#say(`“${file.name}” is open.`);
+      } catch (error) {
+        this.#say(sentence(error.message), true);
+      }
     }
 
     _file({ script }) {
       const href = URL.createObjectURL(new Blob([script], { type: "text/javascript" }));
       h("a", { href, download: "trained-here.js" }).click();
-      this.#say("Saved as trained-here.js, which helpers.cli.export.read reads.");
+      this.#say("Saved as trained-here.js: open it here again, or read it with the book's library.");
     }
 
     _refused({ why }) {

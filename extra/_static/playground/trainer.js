@@ -141,6 +141,7 @@ charbook.define("trainer", ["engine", "sampling", "learner", "corpus"], (
       const begun = now();
       const loss = yield* this.learner.heldOutLoss(this.held);
       if (!Number.isFinite(loss)) throw this.#diverged();
+      this.heldLoss = loss;
       this.scoringSeconds = (now() - begun) / 1000;
       this.sinceScoring = 0;
       this.post("held", { updates: this.learner.updates, seconds: this.seconds, loss });
@@ -184,7 +185,10 @@ charbook.define("trainer", ["engine", "sampling", "learner", "corpus"], (
       });
       const description = {
         format: "character-by-character model", version: 1, config, characters,
-        precision: "float32", largest_error: 0, about: { trained: "in the page", updates },
+        precision: "float32", largest_error: 0,
+        about: {
+          trained: "in the page", updates, held_out: "the text", held_out_nats: this.heldLoss,
+        },
         weights: Object.fromEntries(packed),
       };
       const ascii = JSON.stringify(description).replace(/[\u0080-\uffff]/g, (c) =>

@@ -5,13 +5,13 @@ charbook.define("trainingForm", ["corpus", "page"], (
 ) => {
   const TEXTS = {
     coriolanus: "Shakespeare: Coriolanus",
-    austen: "Austen: four chapters of a novel",
+    austen: "Austen: four chapters",
     own: "A text of my own",
   };
   const SIZES = {
     32: "small: 32 units",
     64: "middle: 64 units",
-    128: "large: 128 units, as in the book",
+    128: "large: 128, as in the book",
     256: "largest: 256 units",
   };
   const UPDATES = [200, 1000, 3000];
@@ -35,6 +35,13 @@ charbook.define("trainingForm", ["corpus", "page"], (
       this.file.addEventListener("change", () => this.#open());
       this.ownBox = h(
         "div", { class: "pg-wide tr-own" },
+        h(
+          "p", {},
+          "Between a thousand and a million characters. ",
+          h("strong", {}, "They stay with you:"),
+          " this page reads them on your machine and sends them nowhere. When you reload or leave " +
+            "it, the text and what was learned from it are forgotten, unless you have saved it.",
+        ),
         labelled("Your text: paste it here", this.own), labelled("or open a text file", this.file),
       );
       this.units = h("select", {}, ...options(Object.entries(SIZES), DEFAULTS.units));
