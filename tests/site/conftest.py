@@ -10,8 +10,8 @@ from filelock import FileLock
 
 from tests.site.browser import chromium, page_of, watch
 from tools.site import architectures
-from tools.site.live import figures
-from tools.site.playground import ARITHMETIC, write_texts
+from tools.site.live import STATIC, figures, needed
+from tools.site.playground import write_texts
 
 ROOT = Path(__file__).resolve().parents[2]
 PLAYGROUND = ROOT / "extra/_static/playground"
@@ -55,7 +55,7 @@ def browser():
 @pytest.fixture(scope="module")
 def engine(browser, tmp_path_factory):
     """A page from the disk with the scripts that compute and nothing else."""
-    scripts = [PLAYGROUND / f"{name}.js" for name in ARITHMETIC]
+    scripts = [STATIC / f"{name}.js" for name in needed(["transformer", "sampling"])]
     with page_of(browser, tmp_path_factory.mktemp("engine"), *scripts) as page:
         yield page
 

@@ -4,7 +4,6 @@ import functools
 import inspect
 import re
 from importlib import resources
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -18,10 +17,9 @@ from helpers.sampling import generate
 from helpers.training import evaluate, fit
 from tests.site.browser import longest_tasks, page_of, traced
 from tests.site.test_playground import AXE, NAME_OF_FOCUSED
-from tools.site.playground import ARITHMETIC, LEARNING, SCRIPTS, TEXTS, TRAINING_SCRIPTS, WITHOUT
+from tools.site.live import STATIC, needed
+from tools.site.playground import SCRIPTS, TEXTS, TRAINING_SCRIPTS, WITHOUT
 
-ROOT = Path(__file__).resolve().parents[2]
-PLAYGROUND = ROOT / "extra/_static/playground"
 SHORT = load_corpus("coriolanus", limit=2000).text
 
 
@@ -31,7 +29,7 @@ SHORT = load_corpus("coriolanus", limit=2000).text
 @pytest.fixture(scope="module")
 def trainer(browser, tmp_path_factory):
     """A page from the disk with the scripts that learn and nothing else."""
-    scripts = [PLAYGROUND / f"{name}.js" for name in [*ARITHMETIC, *LEARNING]]
+    scripts = [STATIC / f"{name}.js" for name in needed(["trainer"])]
     with page_of(browser, tmp_path_factory.mktemp("trainer"), *scripts) as page:
         yield page
 
@@ -195,7 +193,7 @@ def test_adam_with_clipping_takes_numpys_steps(trainer, sizes):
 def test_where_there_are_no_vectors_plain_javascript_learns(
     browser, tmp_path, spoil, hidden, taken
 ):
-    scripts = [PLAYGROUND / f"{name}.js" for name in [*ARITHMETIC, *LEARNING]]
+    scripts = [STATIC / f"{name}.js" for name in needed(["trainer"])]
     with page_of(browser, tmp_path, *scripts) as page:
         buffers, losses = page.evaluate(
             f"""(H) => {{
@@ -374,7 +372,7 @@ def test_the_recipe_is_the_books(trainer):
     ours = trainer.evaluate("charbook.trainer.DEFAULTS")
     assert ours == {name: defaults[name] for name in ours}
     for name in ("page", "training-form"):
-        trainer.add_script_tag(path=PLAYGROUND / f"{name}.js")
+        trainer.add_script_tag(path=STATIC / f"playground/{name}.js")
     sizes = trainer.evaluate("charbook.trainingForm.SIZES")
     (books,) = [size for size, text in sizes.items() if "as in the book" in text]
     assert int(books) == defaults["hidden_size"]

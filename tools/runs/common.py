@@ -164,6 +164,13 @@ def open_forget_gate(model, bias):
         model.recurrent.bias_ih_l0[hidden : 2 * hidden] += bias
 
 
+def updates(training):
+    """Make all updates of a ``Training``, in its own randomness; yield the loss of each."""
+    with training.own_randomness():
+        while not training.finished:
+            yield from training.rest_of_epoch()
+
+
 # State carried, for runs whose learning rate is warmed up and falls to zero.
 STREAM = {"seq_len": 64, "batch_size": 32, "windows": "stream", "clip": 1.0}
 

@@ -9,7 +9,7 @@ from helpers.models import count_parameters
 from helpers.studies import protocol
 from helpers.training import batches_per_epoch
 from tools.runs import amount
-from tools.runs.common import long_run, rounded
+from tools.runs.common import long_run, rounded, updates
 
 WIDTHS = (32, 64, 128, 256, 512)
 PASSES = {300_000: 5, 1_000_000: 2}  # characters of training text -> times that it is read
@@ -45,19 +45,17 @@ def width(configuration, corpus):
     model, training = begin(configuration)
     losses, curve, seconds = training.history.step_loss, [], 0
     started = time.process_time()
-    with training.own_randomness():
-        while not training.finished:
-            for _ in training.rest_of_epoch():
-                if training.done * EVALUATIONS < training.total * (len(curve) + 1):
-                    continue
-                seconds += time.process_time() - started
-                recent = losses[curve[-1]["step"] if curve else 0 :]
-                found = protocol.mean_loss(protocol.play_losses(model, validation))
-                row = {"train": float(np.mean(recent)), "validation": found}
-                curve.append({"step": training.done} | {k: round(x, 6) for k, x in row.items()})
-                if curve[-1]["validation"] == min(row["validation"] for row in curve):
-                    best = copy.deepcopy(model.state_dict())
-                started = time.process_time()
+    for _ in updates(training):
+        if training.done * EVALUATIONS < training.total * (len(curve) + 1):
+            continue
+        seconds += time.process_time() - started
+        recent = losses[curve[-1]["step"] if curve else 0 :]
+        found = protocol.mean_loss(protocol.play_losses(model, validation))
+        row = {"train": float(np.mean(recent)), "validation": found}
+        curve.append({"step": training.done} | {k: round(x, 6) for k, x in row.items()})
+        if curve[-1]["validation"] == min(row["validation"] for row in curve):
+            best = copy.deepcopy(model.state_dict())
+        started = time.process_time()
     model.load_state_dict(best)
     return (
         {

@@ -20,7 +20,8 @@ CLASS = "charbook-live"
 WITHOUT = "The figure that stands here needs JavaScript and a browser of 2021 or later."
 # charbook.define("bars", ["sampling", "page"], …, and charbook.live of a figure.
 DECLARATION = re.compile(r'^charbook\.(?:define|live)\(\s*"([\w/-]+)",\s*\[([^\]]*)\]', flags=re.M)
-FIRST = ["playground/parts", "playground/page", "live/live"]
+PARTS = "playground/parts"  # of every page that has scripts, the first
+FIRST = [PARTS, "playground/page", "live/live"]
 
 
 def declared(path):
@@ -45,9 +46,9 @@ def figures():
     return sorted(path.stem for path in (STATIC / "live/figures").glob("*.js"))
 
 
-def scripts(name):
-    """The scripts of a figure without .js, each after those that it needs."""
-    known, listed = parts(), list(FIRST)
+def needed(names, first=(PARTS,)):
+    """The scripts of some parts without .js, each after those that it needs."""
+    known, listed = parts(), list(first)
 
     def add(needs):
         for need in needs:
@@ -56,8 +57,14 @@ def scripts(name):
                 add(its_needs)
                 listed.append(script)
 
-    add(declared(STATIC / f"live/figures/{name}.js")[1])
-    return [*listed, f"live/figures/{name}"]
+    add(names)
+    return listed
+
+
+def scripts(name):
+    """The scripts of a figure without .js, each after those that it needs."""
+    needs = declared(STATIC / f"live/figures/{name}.js")[1]
+    return [*needed(needs, FIRST), f"live/figures/{name}"]
 
 
 class Live(SphinxDirective):

@@ -27,19 +27,15 @@ from docutils.parsers.rst import directives
 from sphinx.util.docutils import SphinxDirective
 
 from helpers.corpus import load_corpus
+from tools.site.live import needed
 
 CLASS = "charbook-playground"
 TRAINS = "charbook-train-here"  # a page where a network is trained
 WITHOUT = (
     "This figure needs JavaScript and a browser of 2021 or later. The rest of the book does not."
 )
-ARITHMETIC = ["parts", "engine", "transformer", "sampling"]
-SCRIPTS = [
-    *ARITHMETIC, "architectures", "page", "text-view", "bars", "colours", "heatmap", "attention",
-    "mode", "settings", "write", "surprise", "compare", "playground",
-]  # fmt: skip
-LEARNING = ["plain", "kernel", "simd", "learner", "corpus", "trainer"]
-TRAINING_SCRIPTS = [*LEARNING, "training-form", "curve", "samples", "train-here"]
+SCRIPTS = needed(["playground"])
+TRAINING_SCRIPTS = needed(["trainHere"], SCRIPTS)[len(SCRIPTS) :]
 TEXTS = ("coriolanus", "austen")
 
 
@@ -80,7 +76,7 @@ def add_files(app, pagename, templatename, context, doctree):
     if scripts:
         app.add_css_file("playground/playground.css")
     for name in scripts:
-        app.add_js_file(f"playground/{name}.js", loading_method="defer")
+        app.add_js_file(f"{name}.js", loading_method="defer")
 
 
 def write_texts(folder):
