@@ -74,9 +74,10 @@ def taken_out(notebook):
     """Take the figures drawn for a phone out of the outputs: {SHA-256 of the other PNG: PNG}."""
     found = {}
     for cell in notebook.cells:
+        name = cell.metadata.get("mystnb", {}).get("figure", {}).get("name")
         for output in cell.get("outputs", []):
             second = output.get("data", {}).pop(narrow.MIME, None)
-            if second:
+            if second and name not in narrow.WIDE:
                 first = b64decode(output.data["image/png"])
                 found[hashlib.sha256(first).hexdigest()] = b64decode(second)
     return found

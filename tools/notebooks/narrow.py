@@ -19,6 +19,12 @@ INCHES = 4.7  # wide: 481 pixels with its margin, of which a phone shows 390
 SMALLEST = 9.0  # points on such a sheet: 10 pixels on the phone
 LARGER = 1.17  # for the letters of a diagram
 COLOURS = 128
+# Not drawn again: more letters stand along an axis, or in a drawing, than such a sheet can hold.
+# On a phone these are wider than the screen, and scroll.
+WIDE = {
+    "fig-gates-three", "fig-gates-untrained", "fig-gru-passage", "fig-lstm-trace",
+    "fig-sampling-loop", "fig-speed-roofline",
+}  # fmt: skip
 # What a kernel runs first, in whatever folder it is.
 HOOK = f"__import__('runpy').run_path({str(Path(__file__).resolve())!r})['install']()"
 
