@@ -18,7 +18,7 @@ from helpers.training import evaluate, fit
 from tests.site.browser import longest_tasks, page_of, traced
 from tests.site.test_playground import AXE, NAME_OF_FOCUSED
 from tools.site.live import STATIC, needed
-from tools.site.playground import SCRIPTS, TEXTS, TRAINING_SCRIPTS, WITHOUT
+from tools.site.playground import PLAYS, SCRIPTS, TEXTS, TRAINING_SCRIPTS, WITHOUT
 
 SHORT = load_corpus("coriolanus", limit=2000).text
 
@@ -584,7 +584,8 @@ def test_pause_pauses_and_the_settings_are_free_when_it_rests(opened):
 def test_the_books_texts_can_be_taken(opened, name):
     page = opened()
     offered = page.get_by_label("Text", exact=True).locator("option")
-    assert [option.get_attribute("value") for option in offered.all()] == [*TEXTS, "own"]
+    names = [option.get_attribute("value") for option in offered.all()]
+    assert sorted(names) == sorted([*TEXTS, PLAYS, "own"])
     asked = []
     page.on("request", lambda request: asked.append(request.url.rpartition("/")[2]))
     page.get_by_label("Text", exact=True).select_option(name)
@@ -595,11 +596,70 @@ def test_the_books_texts_can_be_taken(opened, name):
     page.wait_for_function("document.querySelector('.tr-scrubber').max >= 1")
     button(page, "Pause").click()
     assert asked[0] == f"{name}.js"
+    assert page.locator(".tr .pg-wide:visible").count() == 1  # More settings; no note
     corpus = load_corpus(name)
     train_ids, held_ids = corpus.split()
     facts = page.locator(".tr-facts").inner_text()
     assert f"learns from {len(train_ids):,} characters, of {len(corpus.vocab)} kinds" in facts
     assert f"tested on {len(held_ids):,} that come after them" in facts
+
+
+def test_the_plays_are_learned_and_another_play_is_held_out(browser, opened):
+    """Fetched only when asked for; the n-gram model is that of Python, though it is counted with
+    the contexts of the held-out play alone; no task of the page is long."""
+    page = opened()
+    page.set_default_timeout(120_000)  # to read them takes two seconds of a processor to itself
+    asked = []
+    page.on("request", lambda request: asked.append(request.url.rpartition("/")[2]))
+    page.get_by_label("Text", exact=True).select_option(PLAYS)
+    assert page.get_by_text("Four megabytes, fetched when you press Train.").is_visible()
+    page.get_by_label("Size").select_option("32")
+    page.get_by_label("Length").select_option("2 minutes")
+    assert asked == []
+    with traced(browser, page) as events:
+        button(page, "Train").click()
+        page.wait_for_function("document.querySelector('.tr-scrubber').max >= 1")
+    assert asked[0] == f"{PLAYS}.js"
+    assert longest_tasks(events)[0] < 50
+    button(page, "Pause").click()
+    button(page, "Go on").wait_for()
+    corpus = load_corpus("shakespeare")
+    train_ids = corpus.split_by_plays()[0]
+    held_ids = corpus.vocab.encode(load_corpus("the-tempest").text)[:20_000]
+    facts = page.locator(".tr-facts").inner_text()
+    assert f"learns from {len(train_ids):,} characters, of {len(corpus.vocab)} kinds" in facts
+    assert "tested on 20,000 of The Tempest." in facts
+    counting = evaluate(NGram(5, len(corpus.vocab), "witten-bell").fit(train_ids), held_ids)
+    said = page.locator(".tr-curve svg").get_attribute("aria-label")
+    assert f"counting, five in a row {counting:.2f}" in said
+    assert figure(page, "Time left, about") in ("2 min", *(f"{s} s" for s in range(60, 91)))
+
+
+def test_a_run_of_so_many_seconds_ends_then_and_goes_on_for_as_many(trainer):
+    """Seconds of work, not of waiting; the last network is scored and has written a sample."""
+    spent, ends = trainer.evaluate(
+        """async (text) => {
+            const ends = [];
+            const post = (kind, facts) => { if (kind !== "progress") ends.push([kind, facts]); };
+            const settings = {units: 4, rate: 0.01, seconds: 0.3, seed: 1};
+            const training = new charbook.trainer.Training(text, settings, post);
+            const spent = [];
+            for (let leg = 0; leg < 2; leg++) {
+                const steps = training.run();
+                steps.next();
+                await new Promise((resolve) => setTimeout(resolve, 400)); // paused
+                while (!steps.next().done);
+                spent.push(training.spent);
+                training.goal += 0.3;
+            }
+            return [spent, ends.slice(-2).map(([kind, facts]) =>
+                [kind, facts.updates - training.learner.updates])];
+        }""",
+        SHORT,
+    )
+    assert 0.3 <= spent[0] < 0.5
+    assert 0.6 <= spent[1] < 0.9
+    assert ends == [["held", 0], ["sample", 0]]
 
 
 def test_a_text_of_ones_own_is_sent_nowhere(opened, tmp_path):

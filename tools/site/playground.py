@@ -27,6 +27,7 @@ from docutils.parsers.rst import directives
 from sphinx.util.docutils import SphinxDirective
 
 from helpers.corpus import load_corpus
+from helpers.support.plays import ALL, TRAINING
 from tools.site.live import needed
 
 CLASS = "charbook-playground"
@@ -37,6 +38,7 @@ WITHOUT = (
 SCRIPTS = needed(["playground"])
 TRAINING_SCRIPTS = needed(["trainHere"], SCRIPTS)[len(SCRIPTS) :]
 TEXTS = ("coriolanus", "austen")
+PLAYS, HELD_OUT = "plays", "the-tempest"  # the training plays as a text, and what is held out
 
 
 class Playground(SphinxDirective):
@@ -80,11 +82,16 @@ def add_files(app, pagename, templatename, context, doctree):
 
 
 def write_texts(folder):
-    """Two of the book's texts as scripts in ``folder``; each sets charbookTexts[name]."""
+    """Texts as scripts in ``folder``; each sets charbookTexts[name]. That of the plays says
+    what is held out, a whole test play."""
     folder.mkdir(parents=True, exist_ok=True)
-    for name in TEXTS:
-        text = json.dumps(load_corpus(name).text)
-        script = f"(globalThis.charbookTexts ??= {{}}).{name} = {text};\n"
+    texts = {name: load_corpus(name).text for name in TEXTS}
+    plays = load_corpus(ALL)
+    held = plays.text[slice(*plays.plays[HELD_OUT])]
+    train = plays.text[: plays.plays[TRAINING[-1]][1]]
+    texts[PLAYS] = {"train": train, "held": held, "heldName": "The Tempest"}
+    for name, text in texts.items():
+        script = f"(globalThis.charbookTexts ??= {{}}).{name} = {json.dumps(text)};\n"
         (folder / f"{name}.js").write_text(script, encoding="ascii")
 
 

@@ -17,16 +17,18 @@ charbook.define("corpus", [], () => {
   }
 
   /* A text -> {characters, train, held}: its distinct characters in code-point order, and the
-     ids of its first nine tenths and of its last. Throws an Error that says what would help. */
-  function prepare(text) {
-    const all = charactersOf(text);
+     ids of its first nine tenths and of its last. Where another text is held out, all of this one
+     is learned from, however long. Throws an Error that says what would help. */
+  function prepare(text, heldOut = "") {
+    const learned = charactersOf(text);
+    const all = learned.concat(charactersOf(heldOut));
     const count = all.length;
     if (count < LIMITS.shortest)
       throw new Error(
         `This text has ${whole(count)} character${count === 1 ? "" : "s"}. It must have at least ` +
           `${whole(LIMITS.shortest)}; for words to appear, 20,000 or more.`,
       );
-    if (count > LIMITS.longest)
+    if (count > LIMITS.longest && !heldOut)
       throw new Error(
         `This text has ${whole(count)} characters, and the page takes ${whole(LIMITS.longest)} ` +
           "at most. Paste a part of it, or train on all of it outside the page: " +
@@ -45,53 +47,52 @@ charbook.define("corpus", [], () => {
       );
     const number = new Map(characters.map((character, id) => [character, id]));
     const ids = Uint16Array.from(all, (character) => number.get(character));
-    const border = Math.floor(count * (1 - HELD_OUT));
+    const border = heldOut ? learned.length : Math.floor(count * (1 - HELD_OUT));
     const [train, held] = [ids.subarray(0, border), ids.subarray(border)];
     return { characters: characters.join(""), train, held };
   }
 
-  /* For each length of context below `order`: how often each context was followed by each
-     character in `ids`, and by how many different ones. */
-  function countNGrams(ids, V, order) {
-    return Array.from({ length: order }, (_, length) => {
-      const times = new Map(); // context * V + next character -> how often
-      const contexts = new Map(); // context -> {total, distinct} of the next characters
-      for (let p = 0, context = 0; p < ids.length; p++) {
-        if (p >= length) {
-          const ngram = context * V + ids[p];
-          const before = times.get(ngram) ?? 0;
-          times.set(ngram, before + 1);
-          const counts = contexts.get(context);
-          if (!counts) contexts.set(context, { total: 1, distinct: 1 });
-          else {
-            counts.total++;
-            if (!before) counts.distinct++;
-          }
-        }
-        context = (context * V + ids[p]) % V ** length;
-      }
-      return { times, contexts };
-    });
+  /* The `length` characters before each place of `ids` as a whole number, with V as base; -1 where
+     there are fewer. */
+  function contextsOf(ids, V, length) {
+    const contexts = new Float64Array(ids.length);
+    const highest = V ** length;
+    for (let p = 0, context = 0; p < ids.length; p++) {
+      contexts[p] = p < length ? -1 : context;
+      context = (context * V + ids[p]) % highest;
+    }
+    return contexts;
   }
 
   /* Loss in nats per character, on `held` (all but its first), of an n-gram model of `train`:
-     all orders up to this one, mixed by Witten and Bell's method, as in helpers.ngram. */
+     all orders up to this one, mixed by Witten and Bell's method, as in helpers.ngram. What
+     follows a context is counted only where `held` has that context, in a row of V numbers: so
+     four million characters need no more room than `held`. */
   function ngramLoss(train, held, V, order) {
-    const tables = countNGrams(train, V, order);
-    let total = 0;
-    for (let p = 1; p < held.length; p++) {
-      let probability = 1 / V;
-      for (let length = 0, context = 0; length <= Math.min(p, order - 1); length++) {
-        if (length) context += held[p - length] * V ** (length - 1);
-        const counts = tables[length].contexts.get(context);
-        if (!counts) break; // nor has any longer one been counted
-        const times = tables[length].times.get(context * V + held[p]) ?? 0;
-        probability =
-          (times + counts.distinct * probability) / (counts.total + counts.distinct);
-      }
-      total -= Math.log(probability);
+    const probabilities = new Float64Array(held.length).fill(1 / V);
+    for (let length = 0; length < order; length++) {
+      const rows = new Map(); // context -> its row
+      const wanted = contextsOf(held, V, length);
+      for (const context of wanted)
+        if (context >= 0 && !rows.has(context)) rows.set(context, rows.size);
+      const times = new Uint32Array(rows.size * V);
+      const totals = new Uint32Array(rows.size);
+      const distinct = new Uint32Array(rows.size); // characters that have followed
+      contextsOf(train, V, length).forEach((context, p) => {
+        const row = rows.get(context);
+        if (row === undefined) return;
+        totals[row]++;
+        if (!times[row * V + train[p]]++) distinct[row]++;
+      });
+      wanted.forEach((context, p) => {
+        const row = rows.get(context);
+        if (!totals[row]) return; // nor has any longer one been counted
+        const seen = times[row * V + held[p]] + distinct[row] * probabilities[p];
+        probabilities[p] = seen / (totals[row] + distinct[row]);
+      });
     }
-    return total / (held.length - 1);
+    const loss = probabilities.subarray(1).reduce((sum, p) => sum - Math.log(p), 0);
+    return loss / (held.length - 1);
   }
 
   /* Which share of the stretches of STRETCH characters in `held` stands in `train` too. A rolling

@@ -49,7 +49,7 @@ charbook.define("curve", ["page"], ({ h, labelled, whole }) => {
       new ResizeObserver(() => this.draw()).observe(this.element);
     }
 
-    /* baselines: [name, loss], the lowest last; goal: updates; name: of the run; text: what tells
+    /* baselines: [name, loss], the lowest last; goal: [updates, seconds], 0 if unknown; name: of the run; text: what tells
        one text from another, for losses on two texts are not to be compared */
     begin(baselines, goal, name, text) {
       const { name: before, text: its, held } = this;
@@ -76,7 +76,7 @@ charbook.define("curve", ["page"], ({ h, labelled, whole }) => {
     #last() {
       const lines = [this.train, ...this.earlier.map((run) => run.held)];
       const last = Math.max(...lines.map((points) => points.at(-1)?.[0][this.axis] ?? 0));
-      return this.axis ? Math.max(1, Math.ceil(last)) : Math.max(last, this.goal);
+      return Math.max(1, Math.ceil(last), this.goal[this.axis]);
     }
 
     draw() {

@@ -113,7 +113,8 @@ charbook.define("trainHere", [
       second.disabled = state === "idle";
       this.play.disabled = this.save.disabled = !this.trained;
       main.textContent = this.trained ? "Train again" : "Train";
-      second.textContent = LABELS[state] ?? `${whole(this.step)} more`;
+      const more = () => (this.timed ? `${this.step / 60} minutes` : whole(this.step));
+      second.textContent = LABELS[state] ?? `${more()} more`;
       const first = state === "idle" || state === "done";
       main.classList.toggle("pg-play", first);
       second.classList.toggle("pg-play", !first);
@@ -152,7 +153,7 @@ charbook.define("trainHere", [
 
     #goOn() {
       const more = this.state === "done" ? this.step : 0;
-      this.curve.goal = this.goal += more;
+      this.curve.goal[Number(this.timed)] += more;
       this.#ask("resume", { more });
       this.#enter("running");
       this.#say("Going on …");
@@ -191,12 +192,14 @@ charbook.define("trainHere", [
       this.results.hidden = false;
       this.stage.hidden = true;
       this.stage.replaceChildren();
-      this.goal = this.step = facts.goal;
+      this.step = facts.goal;
+      this.timed = facts.timed;
       for (const number of Object.values(this.numbers)) number.textContent = "–";
       this.samples.clear();
+      const where = facts.heldName ? `of ${facts.heldName}` : "that come after them";
       this.facts.textContent =
         `It learns from ${whole(facts.train)} characters, of ${facts.characters} kinds, and is ` +
-        `tested on ${whole(facts.held)} that come after them. It has ${whole(facts.weights)} ` +
+        `tested on ${whole(facts.held)} ${where}. It has ${whole(facts.weights)} ` +
         `weights. An update reads ${facts.batch} windows of ${facts.window} characters, and is ` +
         `computed by ${facts.vectors ? "WebAssembly, four numbers at a time" : "plain JavaScript"}.`;
       this.warning.hidden = facts.repeated < REPEATS;
@@ -209,7 +212,8 @@ charbook.define("trainHere", [
         ["counting, five in a row", facts.ngram],
       ];
       const text = `${facts.train} ${facts.held} ${facts.uniform} ${facts.unigram}`;
-      this.curve.begin(baselines, this.goal, this.name, text);
+      const goal = facts.timed ? [0, facts.goal] : [facts.goal, 0];
+      this.curve.begin(baselines, goal, this.name, text);
       this.ngramLoss = facts.ngram;
       this.#enter("running");
       this.#say("Training …");

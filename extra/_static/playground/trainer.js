@@ -6,7 +6,7 @@ charbook.define("trainer", ["engine", "sampling", "learner", "corpus"], (
   // The book's recipe, but for the batch: helpers.models.CharRNN and helpers.training.fit.
   const DEFAULTS = { embed_size: 32, seq_len: 50, clip: 5 };
   const WINDOW = DEFAULTS.seq_len;
-  const MOST_WINDOWS = 30; // in a batch: a multiple of three and of six, see plain.js and kernel.c
+  const MOST_WINDOWS = 12; // in a batch: a multiple of three and of six, see plain.js and kernel.c
   const SCORED = 20_000; // characters of the held-out tenth, at most
   const SAMPLE_LENGTH = 200;
   const TEMPERATURE = 0.8;
@@ -16,10 +16,12 @@ charbook.define("trainer", ["engine", "sampling", "learner", "corpus"], (
 
   const now = () => performance.now();
 
-  /* settings: {units, rate, updates, seed}. Events are handed to post(kind, facts). */
+  /* text: one of which the last tenth is held out, or {train, held, heldName}; settings: {units,
+     rate, seed, updates or seconds}. Events are handed to post(kind, facts). */
   class Training {
     constructor(text, settings, post) {
-      Object.assign(this, prepare(text), { settings, post });
+      const { train, held, heldName = null } = typeof text === "string" ? { train: text } : text;
+      Object.assign(this, prepare(train, held), { heldName, settings, post });
       const V = Array.from(this.characters).length;
       this.held = this.held.subarray(0, SCORED);
       const windows = Math.floor((this.train.length - 1) / WINDOW);
@@ -32,7 +34,7 @@ charbook.define("trainer", ["engine", "sampling", "learner", "corpus"], (
       this.next = windows; // so that the first update shuffles
       this.x = new Uint16Array(this.B * WINDOW);
       this.y = new Uint16Array(this.B * WINDOW);
-      this.goal = settings.updates;
+      this.goal = settings.updates ?? settings.seconds;
       this.seconds = 0; // of updates alone
       this.scoringSeconds = 0; // of the last evaluation on the held-out text
       this.sinceScoring = 0; // seconds of updates since then
@@ -47,7 +49,8 @@ charbook.define("trainer", ["engine", "sampling", "learner", "corpus"], (
       const { train, held, B } = this;
       const { vocab_size: V } = this.config;
       return {
-        goal: this.goal, characters: V, train: train.length, held: held.length,
+        goal: this.goal, timed: !this.settings.updates,
+        characters: V, train: train.length, held: held.length, heldName: this.heldName,
         batch: B, window: WINDOW, weights: this.learner.flat.length,
         uniform: Math.log(V),
         unigram: ngramLoss(train, held, V, 1),
@@ -58,16 +61,28 @@ charbook.define("trainer", ["engine", "sampling", "learner", "corpus"], (
 
     /* To the goal; gives way now and then, so that somebody can say "pause". */
     *run() {
+      const steps = this.#run();
       try {
-        yield* this.#run();
+        for (;;) {
+          const begun = now();
+          const { done } = steps.next();
+          this.spent += (now() - begun) / 1000;
+          if (done) return;
+          yield;
+        }
       } catch (error) {
         throw error instanceof NoGuess ? this.#diverged() : error;
       }
     }
 
+    /* How far it is, in what the goal is given in. */
+    get #reached() {
+      return this.settings.updates ? this.learner.updates : this.spent;
+    }
+
     *#run() {
       if (!this.learner.updates) this.#sample(null);
-      while (this.learner.updates < this.goal) {
+      while (this.#reached < this.goal) {
         const begun = now();
         const loss = this.#update();
         const seconds = (now() - begun) / 1000;
@@ -76,17 +91,22 @@ charbook.define("trainer", ["engine", "sampling", "learner", "corpus"], (
         this.lossSum += loss;
         this.lossCount++;
         if (!Number.isFinite(loss)) throw this.#diverged();
-        const { updates } = this.learner;
-        const mark = MARKS.includes(updates) || updates === this.goal;
-        const sampled = mark || now() > this.lastSample + SAMPLED_EVERY;
-        if (sampled || now() > this.lastReport + 200) this.report();
-        if (sampled || this.sinceScoring > Math.max(0.25, 8 * this.scoringSeconds)) {
-          const held = yield* this.score();
-          if (sampled) this.#sample(held, mark);
+        const mark = MARKS.includes(this.learner.updates);
+        const due = this.sinceScoring > Math.max(0.25, 8 * this.scoringSeconds);
+        if (mark || (due && now() > this.lastSample + SAMPLED_EVERY)) yield* this.#show(mark);
+        else {
+          if (now() > this.lastReport + 200) this.report();
+          if (due) yield* this.score();
         }
-        this.spent += (now() - begun) / 1000;
         yield;
       }
+      if (this.sampledAt !== this.learner.updates) yield* this.#show(true);
+    }
+
+    *#show(mark) {
+      this.report();
+      const held = yield* this.score();
+      this.#sample(held, mark);
     }
 
     #diverged() {
@@ -113,7 +133,8 @@ charbook.define("trainer", ["engine", "sampling", "learner", "corpus"], (
           y[b * WINDOW + t] = train[from + t + 1];
         }
       }
-      return this.learner.trainStep(x, y, { rate: this.settings.rate, clip: DEFAULTS.clip });
+      const rate = this.settings.rate * (1 - this.#reached / this.goal); // a straight line to 0
+      return this.learner.trainStep(x, y, { rate, clip: DEFAULTS.clip });
     }
 
     /* How far it is, and the mean training loss since the last report. */
@@ -125,8 +146,8 @@ charbook.define("trainer", ["engine", "sampling", "learner", "corpus"], (
         passes: read / this.train.length,
         speed: this.seconds ? read / this.seconds : 0,
         loss: this.lossCount ? this.lossSum / this.lossCount : null,
-        seconds: this.seconds,
-        left: updates ? (this.spent / updates) * (this.goal - updates) : null,
+        seconds: this.spent,
+        left: this.spent ? (this.spent / this.#reached) * (this.goal - this.#reached) : null,
       });
       this.lossSum = this.lossCount = 0;
       this.lastReport = now();
@@ -138,13 +159,13 @@ charbook.define("trainer", ["engine", "sampling", "learner", "corpus"], (
     }
 
     *score() {
-      const begun = now();
+      const begun = this.spent;
       const loss = yield* this.learner.heldOutLoss(this.held);
       if (!Number.isFinite(loss)) throw this.#diverged();
       this.heldLoss = loss;
-      this.scoringSeconds = (now() - begun) / 1000;
+      this.scoringSeconds = this.spent - begun;
       this.sinceScoring = 0;
-      this.post("held", { updates: this.learner.updates, seconds: this.seconds, loss });
+      this.post("held", { updates: this.learner.updates, seconds: this.spent, loss });
       return loss;
     }
 
@@ -157,7 +178,8 @@ charbook.define("trainer", ["engine", "sampling", "learner", "corpus"], (
       while (sample.length < SAMPLE_LENGTH)
         sample.push(model.characters[writer.next({ temperature: TEMPERATURE })]);
       const { updates } = this.learner;
-      this.post("sample", { updates, seconds: this.seconds, held, mark, text: sample.join("") });
+      this.post("sample", { updates, seconds: this.spent, held, mark, text: sample.join("") });
+      this.sampledAt = updates;
       this.lastSample = now();
     }
 

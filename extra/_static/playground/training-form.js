@@ -5,6 +5,7 @@ charbook.define("trainingForm", ["corpus", "page"], (
 ) => {
   const TEXTS = {
     coriolanus: "Shakespeare: Coriolanus",
+    plays: "Shakespeare: thirty plays",
     austen: "Austen: four chapters",
     own: "A text of my own",
   };
@@ -14,8 +15,10 @@ charbook.define("trainingForm", ["corpus", "page"], (
     128: "large: 128, as in the book",
     256: "largest: 256 units",
   };
-  const UPDATES = [200, 1000, 3000];
-  const DEFAULTS = { units: "64", updates: "1000", rate: "0.01", seed: "1" };
+  const LENGTHS = {
+    200: "200 updates", 1000: "1,000 updates", 3000: "3,000 updates", "120 s": "2 minutes",
+  };
+  const DEFAULTS = { units: "64", length: "1000", rate: "0.01", seed: "1" };
 
   async function loadText(name) {
     if (!globalThis.charbookTexts?.[name]) await loadScript(`texts/${name}.js`, "the text");
@@ -29,7 +32,12 @@ charbook.define("trainingForm", ["corpus", "page"], (
       const options = (entries, chosen) =>
         entries.map(([value, text]) => h("option", { value, selected: value === chosen }, text));
       this.text = h("select", {}, ...options(Object.entries(TEXTS), "coriolanus"));
-      this.text.addEventListener("input", () => this.#showOwn());
+      this.text.addEventListener("input", () => this.#showMore());
+      this.plays = h(
+        "p", { class: "pg-wide" },
+        "Four megabytes, fetched when you press Train. The network learns from thirty plays and is " +
+          "tested on The Tempest, which is not among them. Give it 2 minutes.",
+      );
       this.own = h("textarea", { rows: "6", spellcheck: "false", dir: "auto" });
       this.file = h("input", { type: "file", accept: ".txt,.md,text/*" });
       this.file.addEventListener("change", () => this.#open());
@@ -45,15 +53,14 @@ charbook.define("trainingForm", ["corpus", "page"], (
         labelled("Your text: paste it here", this.own), labelled("or open a text file", this.file),
       );
       this.units = h("select", {}, ...options(Object.entries(SIZES), DEFAULTS.units));
-      const lengths = UPDATES.map((n) => [String(n), `${whole(n)} updates`]);
-      this.updates = h("select", {}, ...options(lengths, DEFAULTS.updates));
+      this.length = h("select", {}, ...options(Object.entries(LENGTHS), DEFAULTS.length));
       this.rate = h("input", { type: "number", min: "0", step: "any", value: DEFAULTS.rate });
       this.seed = h("input", { type: "number", min: "0", step: "1", value: DEFAULTS.seed });
       this.element = h(
         "fieldset", { class: "pg-settings" },
         h("legend", { class: "pg-hidden" }, "What to train"),
-        labelled("Text", this.text), labelled("Size", this.units), labelled("Length", this.updates),
-        this.ownBox,
+        labelled("Text", this.text), labelled("Size", this.units), labelled("Length", this.length),
+        this.plays, this.ownBox,
         h(
           "details", { class: "pg-wide" },
           h("summary", {}, "More settings"),
@@ -63,10 +70,11 @@ charbook.define("trainingForm", ["corpus", "page"], (
           ),
         ),
       );
-      this.#showOwn();
+      this.#showMore();
     }
 
-    #showOwn() {
+    #showMore() {
+      this.plays.hidden = this.text.value !== "plays";
       this.ownBox.hidden = this.text.value !== "own";
     }
 
@@ -102,7 +110,9 @@ charbook.define("trainingForm", ["corpus", "page"], (
       const rate = numberIn(this.rate);
       if (!(rate > 0 && rate <= 1))
         throw new RangeError("the learning rate lies above 0 and is 1 at most; 0.01 is a good one");
-      const [units, updates] = [Number(this.units.value), Number(this.updates.value)];
+      const units = Number(this.units.value);
+      const length = this.length.value;
+      const goal = { [length.endsWith(" s") ? "seconds" : "updates"]: parseInt(length, 10) };
       const { value } = this.text;
       const text = value === "own" ? this.own.value : await loadText(value);
       const seed = numberIn(this.seed);
@@ -110,7 +120,7 @@ charbook.define("trainingForm", ["corpus", "page"], (
       const rest = other.map(([name, { defaultValue }, value]) =>
         value === Number(defaultValue) ? "" : `, ${name} ${value}`);
       const name = `${units} units${rest.join("")}`;
-      return { text, name, settings: { units, updates, rate, seed } };
+      return { text, name, settings: { units, ...goal, rate, seed } };
     }
   }
 
