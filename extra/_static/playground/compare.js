@@ -1,6 +1,5 @@
 "use strict";
-/* The mode in which the networks that the page can run, and counts, write side by side from one
-   seed. */
+/* The mode in which all networks that the page can run write side by side, from one seed. */
 charbook.define("compare", [
   "architectures", "sampling", "page", "textView", "mode",
 ], (
@@ -58,11 +57,10 @@ charbook.define("compare", [
         this.begunWith = begunWith;
         this.columns.forEach((column, k) => {
           column.writer = writers[k];
-          const { read, weights, held_out_nats } = models[k].about ?? {}; // of an export: perhaps none
+          const { weights, held_out_nats } = models[k].about ?? {}; // of an export: perhaps neither
           column.facts.textContent = [
-            read,
             weights && `${whole(weights)} weights`,
-            held_out_nats && `${held_out_nats.toFixed(2)} nats on plays that it has not read`,
+            held_out_nats && `${held_out_nats.toFixed(2)} nats on held-out text`,
           ].filter(Boolean).join(", ");
         });
       }
