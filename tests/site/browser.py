@@ -83,3 +83,18 @@ def longest_tasks(events):
         if e["ph"] == "X" and e["name"].endswith("RunTask") and (e["pid"], e["tid"]) in threads
     )
     return sorted(tasks, reverse=True)
+
+
+def no_long_task(browser, page, act, most=50, tries=3):
+    """Assert that no task takes ``most`` ms or longer while ``act(page)`` goes on; the best of a
+    few tries counts, for on a machine with other work a single task is now and then long."""
+    longest = []
+    for _ in range(tries):
+        with traced(browser, page) as events:
+            act(page)
+        tasks = longest_tasks(events)
+        assert len(tasks) > 20
+        longest.append([round(task) for task in tasks[:5]])
+        if tasks[0] < most:
+            return
+    pytest.fail(f"the longest tasks of each try, in ms: {longest}")

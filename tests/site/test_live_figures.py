@@ -63,12 +63,12 @@ def test_the_ladder_is_the_lessons(bare, coriolanus):
     text = coriolanus[:30_000]
     theirs = from_lesson("counting", "CountingModel", **names)(8, len(vocab)).fit(text)
     page = bare("ladder")
-    assert page.evaluate("charbook['live/ladder'].V") == len(vocab)
+    assert page.evaluate("charbook.counts.CHARACTERS") == "".join(vocab.chars)
     for typed in ("the people", "MARCIUS:\n", "Qz\n zq", "e", "", text[-9:]):
         for longest in (0, 2, 7):
             ours = page.evaluate(
                 """([text, typed, longest, characters]) => {
-                    const { counter, ladder, probability } = charbook["live/ladder"];
+                    const { counter, ladder, probability } = charbook.counts;
                     const rungs = ladder(counter(text), typed, longest);
                     const counts = (r) => [r.context, r.n, Object.fromEntries(r.times)];
                     return { rungs: rungs.map(counts),
@@ -86,7 +86,7 @@ def test_the_ladder_is_the_lessons(bare, coriolanus):
     one = NGram(1, len(vocab), smoothing="add-one").fit(ids)(ids[None, :1])[0][0, 0]
     ours = page.evaluate(
         """([text, characters]) => {
-            const { counter, ladder, probability } = charbook["live/ladder"];
+            const { counter, ladder, probability } = charbook.counts;
             const rungs = ladder(counter(text), "", 0);
             return characters.map((c) => Math.log(probability(rungs, c))); }""",
         [text, list(vocab.chars)],
@@ -113,8 +113,8 @@ def test_the_ladder_writes_from_plain_counts(bare, coriolanus):
 
     for prompt, length, seed in (("the ", 3, 1), ("Zounds", 5, 2)):
         ours = page.evaluate(
-            """([text, ...more]) => { const { counter, writer } = charbook["live/ladder"];
-                const next = writer(counter(text), ...more);
+            """([text, ...more]) => {
+                const next = charbook["live/ladder"].writer(charbook.counts.counter(text), ...more);
                 return Array.from({ length: 60 }, next).join(""); }""",
             [text, prompt, length, seed],
         )

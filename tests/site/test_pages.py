@@ -246,6 +246,11 @@ def test_a_page_on_a_phone_asks_no_other_server_and_nothing_is_cut_off(phone, se
     page.goto(f"{server}/{name}.html")
     (settle if name in sample else unfold)(page)
     cut_off = page.evaluate(CUT_OFF)
+    # A figure that was drawn for a phone is the one that is shown there.
+    cut_off += page.evaluate(
+        "[...document.querySelectorAll('picture img')].map(i => i.currentSrc)"
+        ".filter(shown => !shown.includes('/narrow/'))"
+    )
     found = []
     if name in sample:
         page.evaluate(axe_script())
@@ -347,6 +352,7 @@ def test_a_chapter_offers_its_notebook(site, name):
         r'href="([^"]+\.ipynb)"[^>]*download|download[^>]*href="([^"]+\.ipynb)"', html
     )
     assert offered
+    assert "not attempted yet" not in html  # of use where one can attempt it
     (address,) = {a or b for a, b in offered}
     given = json.loads((site / f"{name}.html").parent.joinpath(address).read_text(encoding="utf-8"))
     copy = site.parent / "notebooks" / f"{name}.ipynb"  # for students: tests/site/test_student.py

@@ -63,6 +63,7 @@ def test_a_users_settings_change_nothing(tmp_path, theirs):
     assert shown.outputs[0].text == "the user is told\n"
     assert size.outputs[0].text == "[6.4, 4.8]\n"
     assert execute.pictures(plot) == 1
+    assert set(plot.outputs[0].data) == {"image/png", "text/plain"}  # the phone's is kept elsewhere
     suite = ("pytest", "-q", "-p", "conftest", "-c", "pyproject.toml", "--nbval", path)
     code, said = python(*suite, env=theirs)
     assert code == 0, said

@@ -1,6 +1,7 @@
 """Muon beside what defines it: singular value decomposition, and AdamW for all other weights."""
 
 import torch
+from torch.utils.flop_counter import FlopCounterMode
 
 from tools.runs.muon import Muon, orthogonal
 
@@ -40,3 +41,9 @@ def test_other_weights_are_adamws_at_their_own_rate():
             matrix.grad = torch.eye(2)
             optimizer.step()
     assert torch.allclose(ours, theirs)
+
+
+def test_the_products_are_as_many_as_the_figure_of_the_longest_runs_says():
+    with FlopCounterMode(display=False) as counted:
+        orthogonal(torch.ones(40, 10))
+    assert counted.get_total_flops() == 2 * (2 * 40 * 10**2 + 17 * 10**3)  # a sum is one as well

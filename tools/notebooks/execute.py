@@ -5,22 +5,25 @@
 Timestamps and kernel details are stripped and cell ids made stable, so that a second run
 on the same machine changes nothing that git would show, apart from times. The user's own
 settings have no part in it (tools/notebooks/surroundings.py). A notebook that would lose a
-picture is not stored.
+picture is not stored. Each figure is kept a second time, drawn for a phone (narrow.py).
 """
 
+import hashlib
 import json
 import os
 import sys
 import time
+from base64 import b64decode
 from pathlib import Path
 
 import nbformat
 from nbclient import NotebookClient
 
 from helpers.support.files import write_whole
-from tools.notebooks import surroundings
+from tools.notebooks import narrow, surroundings
 
 CHAPTERS = Path(__file__).resolve().parents[2] / "chapters"
+NARROW = CHAPTERS.parent / "_static" / "narrow"
 SECONDS = CHAPTERS.parent / "data" / "results" / "chapter-seconds.json"
 METADATA = {
     "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
@@ -35,7 +38,8 @@ def execute(path):
     """
     notebook = nbformat.read(path, as_version=4)
     before = [pictures(cell) for cell in notebook.cells]
-    run(notebook, path.parent, surroundings.clean(dict(os.environ)))
+    run(notebook, path.parent, surroundings.clean(dict(os.environ)), narrow.HOOK)
+    second = taken_out(notebook)
     for cell, count in zip(notebook.cells, before, strict=True):
         if pictures(cell) < count:
             raise ValueError(
@@ -45,19 +49,47 @@ def execute(path):
     tidy(notebook, path.stem)
     nbformat.validate(notebook)
     write_whole(path, nbformat.writes(notebook) + "\n")
+    if path.resolve().parent == CHAPTERS:
+        keep(second, NARROW / path.stem)
 
 
-def run(notebook, folder, environment):
+def run(notebook, folder, environment, *lines):
     """Run a notebook's cells from the top; its outputs become those of this run.
 
+    lines : of Python, which the kernel runs first
     An exception of nbclient or of the kernel where a cell fails or the kernel ends.
     """
     for cell in notebook.cells:
         if cell.cell_type == "code":
             cell.outputs, cell.execution_count = [], None
     place = {"metadata": {"path": folder}}
-    client = NotebookClient(notebook, timeout=1800, kernel_name="python3", resources=place)
+    first = [f"--IPKernelApp.exec_lines={list(lines)}"] if lines else []
+    client = NotebookClient(
+        notebook, timeout=1800, kernel_name="python3", resources=place, extra_arguments=first
+    )
     client.execute(env=environment)
+
+
+def taken_out(notebook):
+    """Take the figures drawn for a phone out of the outputs: {SHA-256 of the other PNG: PNG}."""
+    found = {}
+    for cell in notebook.cells:
+        name = cell.metadata.get("mystnb", {}).get("figure", {}).get("name")
+        for output in cell.get("outputs", []):
+            second = output.get("data", {}).pop(narrow.MIME, None)
+            if second and name not in narrow.WIDE:
+                first = b64decode(output.data["image/png"])
+                found[hashlib.sha256(first).hexdigest()] = b64decode(second)
+    return found
+
+
+def keep(files, folder):
+    """Make {SHA-256: PNG} all that a folder holds."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for old in folder.glob("*.png"):
+        old.unlink()
+    for name, png in files.items():
+        write_whole(folder / f"{name}.png", png)
 
 
 def pictures(cell):

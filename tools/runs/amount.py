@@ -10,6 +10,7 @@ the training plays.
 
 import copy
 import functools
+import itertools
 import time
 
 import torch
@@ -20,7 +21,7 @@ from helpers.ngram import NGram
 from helpers.results import stored_run
 from helpers.studies import protocol
 from helpers.training import Training, character_losses, warm_up_and_decay
-from tools.runs.common import long_run, rounded, stored_blocks
+from tools.runs.common import long_run, rounded, stored_blocks, updates
 
 EVALUATIONS, SEEDS = 10, (1, 2, 3)
 REPEATED = 5  # losses; the networks are large
@@ -133,9 +134,7 @@ def first_losses(model, corpus):
 
 def first_of(training):
     """The first REPEATED losses of a training that has not begun."""
-    with training.own_randomness():
-        losses = training.rest_of_epoch()
-        return [next(losses) for _ in range(REPEATED)]
+    return list(itertools.islice(updates(training), REPEATED))
 
 
 def train(cell, width, lr, size, seed, equal=None):
@@ -145,14 +144,12 @@ def train(cell, width, lr, size, seed, equal=None):
     model, training = begin(cell, width, lr, size, seed, equal)
     every = max(1, training.total // EVALUATIONS)
     curve, best = [], None
-    with training.own_randomness():
-        while not training.finished:
-            for _ in training.rest_of_epoch():
-                if training.done % every and not training.finished:
-                    continue
-                curve.append(protocol.mean_loss(protocol.play_losses(model, texts()[2])))
-                if curve[-1] == min(curve):
-                    best = copy.deepcopy(model.state_dict())
+    for _ in updates(training):
+        if training.done % every and not training.finished:
+            continue
+        curve.append(protocol.mean_loss(protocol.play_losses(model, texts()[2])))
+        if curve[-1] == min(curve):
+            best = copy.deepcopy(model.state_dict())
     model.load_state_dict(best)
     found = {"width": width, "lr": lr, "steps": training.total, "validation": min(curve)}
     found |= {"cpu_seconds": round(time.process_time() - started, 1), "curve": rounded(curve)}

@@ -12,7 +12,7 @@ from helpers.sampling import generate
 from helpers.studies import protocol
 from helpers.training import Training, character_losses, warm_up_and_decay
 from tools.runs.amount import REPEATED, Dropped, first_of
-from tools.runs.common import long_run, rounded, stored_blocks
+from tools.runs.common import long_run, rounded, stored_blocks, updates
 from tools.runs.muon import muon_for
 
 RECIPE = {"seq_len": 64, "windows": "stream", "clip": 1.0}
@@ -66,12 +66,10 @@ def best(configuration, corpus):
     source = load_corpus(corpus)
     started = time.process_time()
     model, training = begin(configuration)
-    with training.own_randomness():
-        while not training.finished:
-            for _ in training.rest_of_epoch():
-                if training.done % 200 == 0:
-                    latest = np.mean(training.history.step_loss[-200:])
-                    print(f"    {training.done} {latest:.4f} {time.process_time():.0f}", flush=True)
+    for _ in updates(training):
+        if training.done % 200 == 0:
+            latest = np.mean(training.history.step_loss[-200:])
+            print(f"    {training.done} {latest:.4f} {time.process_time():.0f}", flush=True)
     history = training.history
     trained = time.process_time()
     counted = NGram(ORDER, len(source.vocab)).fit(source.split_by_plays()[0])

@@ -49,13 +49,26 @@ def muon_for(model, hidden, lr, others_lr, **options):
 def orthogonal(matrix):
     """A matrix (rows, columns) with the singular vectors of ``matrix`` and singular values near 1.
 
-    Newton and Schulz's iteration, which needs products of matrices only.
+    Newton and Schulz's iteration, which needs products of matrices only. Each of its steps is
+    x -> (a + b x x' + c (x x')^2) x. What is multiplied here are the brackets, and x x' between
+    them, all of the shorter side; for a long matrix that is half the work.
     """
-    a, b, c = COEFFICIENTS
     tall = matrix.shape[0] > matrix.shape[1]
     x = matrix.T if tall else matrix
     x = x / (x.norm() + 1e-7)
-    for _ in range(STEPS):
-        squared = x @ x.T
-        x = torch.addmm(x, torch.addmm(squared, squared, squared, beta=b, alpha=c), x, beta=a)
+    squared = x @ x.T
+    product = bracket = polynomial(squared)
+    for _ in range(STEPS - 1):
+        squared = bracket @ squared @ bracket
+        bracket = polynomial(squared)
+        product = bracket @ product
+    x = product @ x
     return x.T if tall else x
+
+
+def polynomial(squared):
+    """A square matrix S -> a + b S + c S^2."""
+    a, b, c = COEFFICIENTS
+    bracket = torch.addmm(squared, squared, squared, beta=b, alpha=c)
+    bracket.diagonal().add_(a)
+    return bracket

@@ -11,6 +11,9 @@ As the theme writes it, a page loads 3.9 MB before anything is pressed. Taken aw
 - From the disk, the summaries under the search's results: a browser lets no page read another
   there, and each try would be an error on the console.
 
+- What a check says of an exercise that nobody can have attempted on a page.
+- The link from a solution's title to the exercise right above it, in the way of *Show*.
+
 And mended: the bibliography's entries take the role of the list that they stand in
 (``doc-biblioentry`` is deprecated, and no child for ``role="list"``), and code that scrolls can
 be reached by keyboard also where it was folded when the page was loaded.
@@ -27,6 +30,12 @@ SCRIPTS = re.compile(
     r'\s*<script[^>]* src="[^"]*(?:searchtools|language_data|searchindex)\.js[^"]*"></script>'
 )
 FONT_AWESOME = re.compile(r'\s*<script[^>]* src="[^"]*scripts/fontawesome\.js[^"]*"></script>')
+UNATTEMPTED = re.compile(
+    r'<div class="cell_output [^>]*>\s*<div class="output stream [^>]*>'
+    r'<div class="highlight"><pre>(?:<span></span>)?(?:[\w-]+: not attempted yet\n)+</pre></div>\s*'
+    r"</div>\s*</div>"
+)
+SOLUTION = re.compile(r"(<p class=\"admonition-title\">Solution to)<a [^>]*>([^<]*)</a>")
 # The theme looks which boxes scroll, and lets the keyboard reach those, before the page is laid
 # out and when the window changes. So it is told to look again when all is loaded or unfolded.
 TAB_STOPS = """\
@@ -105,7 +114,8 @@ def icon_rules(paths):
 
 def lean(html, is_search):
     """One page's HTML without what it does not need; doing it twice changes nothing more."""
-    html = FONT_AWESOME.sub("", html)
+    html = UNATTEMPTED.sub("", FONT_AWESOME.sub("", html))
+    html = SOLUTION.sub(r"\1\2", html)
     if not is_search:
         html = SCRIPTS.sub("", html)
     elif NO_SUMMARIES not in html:

@@ -1,5 +1,6 @@
 "use strict";
-/* The mode in which all networks that the page can run write side by side, from one seed. */
+/* The mode in which the networks that the page can run, and counts, write side by side from one
+   seed. */
 charbook.define("compare", [
   "architectures", "sampling", "page", "textView", "mode",
 ], (
@@ -57,10 +58,11 @@ charbook.define("compare", [
         this.begunWith = begunWith;
         this.columns.forEach((column, k) => {
           column.writer = writers[k];
-          const { weights, held_out_nats } = models[k].about ?? {}; // of an export: perhaps neither
+          const { read, weights, held_out_nats } = models[k].about ?? {}; // of an export: perhaps none
           column.facts.textContent = [
+            read,
             weights && `${whole(weights)} weights`,
-            held_out_nats && `${held_out_nats.toFixed(2)} nats on held-out text`,
+            held_out_nats && `${held_out_nats.toFixed(2)} nats on plays that it has not read`,
           ].filter(Boolean).join(", ");
         });
       }

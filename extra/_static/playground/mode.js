@@ -1,15 +1,17 @@
 "use strict";
-/* What the three modes share: the book's networks, texts of one length, and one place in them that
+/* What the three modes share: the book's networks and counts, texts of one length, and one place in them that
    is inspected.
 
    A mode has further: static cells (the models that it needs, null for the one that is chosen);
    element; begin(models, form);
    step(settings) -> whether there is more to do; paint(last); finished() -> a message; clear();
    copied() -> text for the clipboard. */
-charbook.define("mode", ["engine", "transformer", "architectures", "page"], (
-  { load }, _, architectures, { loadScript, percent, quoted },
+charbook.define("mode", ["engine", "transformer", "counts", "architectures", "page"], (
+  { load }, _, { Counts, LONGEST }, architectures, { loadScript, percent, quoted, whole },
 ) => {
-  const CELLS = Object.keys(architectures).filter((cell) => architectures[cell].inPage);
+  const COUNTED = "ngram";
+  const NETWORKS = Object.keys(architectures).filter((cell) => architectures[cell].inPage);
+  const CELLS = [...NETWORKS, COUNTED];
   const LIMITS = {
     play: 500, // characters written for one press of play
     text: 5000, // characters kept in the page
@@ -17,12 +19,21 @@ charbook.define("mode", ["engine", "transformer", "architectures", "page"], (
 
   const loading = new Map(); // name -> promise of {model, about}
 
+  async function fetched(name) {
+    if (name !== COUNTED) {
+      await loadScript(`models/${name}.js`, "the weights");
+      const file = globalThis.charbookModels[name];
+      return { model: load(file), about: file.about };
+    }
+    await loadScript("texts/coriolanus.js", "the text");
+    const text = globalThis.charbookTexts.coriolanus;
+    const read = `counted in Coriolanus alone, ${whole(text.length)} characters; it looks ${LONGEST} back`;
+    return { model: new Counts(text), about: { read } };
+  }
+
   function loadModel(name) {
     if (!loading.has(name)) {
-      const promise = loadScript(`models/${name}.js`, "the weights").then(() => {
-        const file = globalThis.charbookModels[name];
-        return { model: load(file), about: file.about };
-      });
+      const promise = fetched(name);
       promise.catch(() => loading.delete(name)); // so that play can be pressed again
       loading.set(name, promise);
     }

@@ -32,9 +32,11 @@ charbook.define("playground", [
       this.custom = model;
       this.job = null;
       this.asked = false; // whether a reader has pressed play
-      this.modes = {};
+      this.modes = { surprise: new Surprise() };
       this.#build(mode);
       this.reset();
+      if (!model) this.settings.address = location.hash;
+      this.choose(mode);
       place.replaceChildren(this.root);
     }
 
@@ -52,13 +54,12 @@ charbook.define("playground", [
       this.network = h("select", { oninput: () => this.choose(this.mode) }, ...networks);
       this.networkBox = labelled("Network", this.network);
       this.networkBox.className = "pg-network";
-      this.settings = new Settings(() => this.adjust());
-      this.text = h("textarea", { rows: "5", spellcheck: "false", dir: "auto" });
+      this.settings = new Settings(this.network, () => this.adjust());
+      this.text = this.modes.surprise.input;
       this.text.addEventListener("input", () => {
         clearTimeout(this.typing);
         if (this.text.value.length > 1) this.typing = setTimeout(() => this.start(true), TYPING);
       });
-      this.textBox = h("div", {}, labelled("Your text", this.text));
       const button = (text, onclick, kind = "") =>
         h("button", { type: "button", class: kind, onclick }, text);
       this.play = button("", () => {
@@ -76,7 +77,7 @@ charbook.define("playground", [
           "fieldset", { class: "pg-modes" },
           h("legend", { class: "pg-hidden" }, "What to do"), ...switches,
         ),
-        this.networkBox, this.textBox,
+        this.networkBox,
         h(
           "div", { class: "pg-buttons" }, this.play, button("Copy", () => this.copy()),
           button("Reset", () => this.reset()), this.fix,
@@ -89,7 +90,6 @@ charbook.define("playground", [
         this.asked = true;
         this.start();
       });
-      this.choose(mode);
     }
 
     choose(key) {
@@ -102,7 +102,6 @@ charbook.define("playground", [
       this.networkBox.hidden = Boolean(this.custom || Mode.cells);
       this.stage.replaceChildren(this.current.element);
       this.settings.element.hidden = key === "surprise";
-      this.textBox.hidden = key !== "surprise";
       this.#showButton();
       this.#say("");
     }
@@ -199,6 +198,8 @@ charbook.define("playground", [
         if (!(error instanceof RangeError)) this.#box.setAttribute("aria-invalid", "true");
         return;
       }
+      if (this.asked && !this.custom && this.mode !== "surprise")
+        history.replaceState(null, "", this.settings.address);
       this.#tell(MODES[this.mode].busy);
       this.#run(job, current);
     }
@@ -260,10 +261,10 @@ charbook.define("playground", [
 
     reset() {
       this.stop();
-      for (const mode of Object.values(this.modes)) mode.clear();
       const { model, prompt, text } = this.custom ?? {};
       this.settings.reset(prompt ?? model?.characters[0] ?? PROMPT);
       this.text.value = text ?? OWN_TEXT;
+      for (const mode of Object.values(this.modes)) mode.clear();
       this.live.textContent = "";
       this.#say("");
     }

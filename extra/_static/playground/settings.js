@@ -15,8 +15,8 @@ charbook.define("settings", ["page"], ({ h, labelled, numberIn, whole }) => {
   const PACE = "40";
 
   class Settings {
-    /* onMove: called when a slider was moved */
-    constructor(onMove) {
+    /* network: the control that chooses one; onMove: called when a slider was moved */
+    constructor(network, onMove) {
       this.prompt = h("textarea", { rows: "2", spellcheck: "false", dir: "auto" });
       this.sliders = {};
       const sliders = Object.entries(SLIDERS).map(([name, { label, min, max, step }]) => {
@@ -30,6 +30,8 @@ charbook.define("settings", ["page"], ({ h, labelled, numberIn, whole }) => {
         return labelled(label, slider, output);
       });
       this.seed = h("input", { type: "number", min: "0", step: "1" });
+      const moved = Object.entries(this.sliders).map(([name, { slider }]) => [name, slider]);
+      this.stated = { prompt: this.prompt, network, seed: this.seed, ...Object.fromEntries(moved) };
       const paces = Object.entries(PACES).map(([value, text]) =>
         h("option", { value, selected: value === PACE }, text),
       );
@@ -65,6 +67,24 @@ charbook.define("settings", ["page"], ({ h, labelled, numberIn, whole }) => {
         throw new Error(`the prompt has ${whole(length)} characters, and the page takes ${MOST}`);
       const { value: prompt } = this.prompt;
       return { prompt, seed: numberIn(this.seed), settings: this.sampling };
+    }
+
+    /* #prompt=…&network=…&seed=… and each slider that is not where the page starts with it. */
+    get address() {
+      const stated = Object.entries(this.stated).map(([name, control]) => [name, control.value]);
+      return `#${new URLSearchParams(stated.filter(([name, v]) => Number(v) !== SLIDERS[name]?.start))}`;
+    }
+
+    /* Set what such an address says, and leave what it does not, or cannot, say. */
+    set address(address) {
+      const given = new URLSearchParams(address.slice(1));
+      if (!given.has("prompt")) return; // of a heading, or none
+      for (const [name, control] of Object.entries(this.stated)) {
+        const { value } = control;
+        control.value = given.get(name) ?? value;
+        control.value ||= value;
+      }
+      this.#show();
     }
 
     /* Characters a second. */

@@ -1,7 +1,9 @@
 "use strict";
-/* The mode in which a network reads a text of the reader's, coloured by the surprise in nats. */
+/* The mode in which a network reads a text of the reader's, coloured by the surprise in nats where
+   it is typed: the box of the text is clear and lies over a view of the same text. */
 charbook.define("surprise", ["sampling", "page", "textView", "bars", "mode"], (
-  { predictions }, { h, labelled, percent, visible, whole }, { PlaceSlider, TextView }, { Bars }, modes,
+  { predictions }, { h, labelled, newId, percent, visible, whole }, { PlaceSlider, TextView },
+  { Bars }, modes,
 ) => {
   const { LIMITS, Mode, describe, placeName } = modes;
   const LEVELS = [
@@ -16,9 +18,10 @@ charbook.define("surprise", ["sampling", "page", "textView", "bars", "mode"], (
 
     constructor() {
       const inspect = (place, stay) => this.inspect(place, stay);
-      const view = new TextView("Your text, coloured by surprise", inspect);
+      const view = new TextView("", inspect);
       super([view], new PlaceSlider("Look at a character", inspect));
       this.view = view;
+      this.#build(inspect);
       this.bars = new Bars("pg-own");
       this.readout = h("p", { class: "pg-readout" });
       this.summary = h("p", {});
@@ -31,7 +34,7 @@ charbook.define("surprise", ["sampling", "page", "textView", "bars", "mode"], (
       this.element = h(
         "div", { class: "pg-result pg-two" },
         h(
-          "div", {}, view.box,
+          "div", {}, h("label", { for: this.input.id }, "Your text"), this.paper,
           h("ul", { class: "pg-legend", "aria-label": "Colours" }, ...legend),
           this.slider.element, this.readout,
         ),
@@ -40,17 +43,48 @@ charbook.define("surprise", ["sampling", "page", "textView", "bars", "mode"], (
       this.clear();
     }
 
+    /* The box, the view below it, and the sheet that holds both and grows with the text. */
+    #build(inspect) {
+      const { box } = this.view;
+      for (const name of ["role", "aria-label", "tabindex"]) box.removeAttribute(name);
+      box.setAttribute("aria-hidden", "true"); // the box above says the same
+      this.input = h("textarea", { id: newId(), rows: "1", spellcheck: "false", dir: "auto" });
+      this.paper = h("div", { class: "pg-paper" }, box, this.input);
+      this.view.scroller = this.paper;
+      this.input.addEventListener("input", () => this.#grow());
+      for (const event of ["keyup", "click"])
+        this.input.addEventListener(event, () => inspect(this.caret, true));
+      this.input.addEventListener("pointermove", ({ clientX, clientY }) => {
+        const under = document.elementsFromPoint(clientX, clientY);
+        const span = under.find((element) => box.contains(element) && element.dataset.place);
+        if (span) inspect(Number(span.dataset.place), false);
+      });
+      this.input.addEventListener("pointerleave", () => inspect(null, false));
+    }
+
+    #grow() {
+      this.paper.dataset.text = `${this.input.value} `; // which the style sheet sets, unseen
+    }
+
+    /* The place after the caret, or the last. */
+    get caret() {
+      const before = Array.from(this.input.value.slice(0, this.input.selectionStart)).length;
+      return Math.max(0, Math.min(before, this.view.items.length - 1));
+    }
+
     clear() {
       super.clear();
+      this.#grow();
       this.total = 0;
       this.ids = [];
       this.bars.clear();
       this.summary.textContent = "";
       this.readout.textContent =
-        "Point at a character, or move the slider, to see how surprised the model was.";
+        "Point at a character, or put the cursor before it, to see how surprised the model was.";
     }
 
     begin([{ model, about }], form) {
+      this.#grow();
       const characters = Array.from(form.text);
       if (characters.length < 2)
         throw new Error("a text needs two characters at least: one to read and one to foretell");
@@ -78,7 +112,9 @@ charbook.define("surprise", ["sampling", "page", "textView", "bars", "mode"], (
     }
 
     paint(last) {
-      if (last) this.#summarise();
+      if (!last) return;
+      this.pinned = this.caret;
+      this.#summarise();
     }
 
     /* Mean surprise and perplexity, in the unit chosen. */

@@ -9,7 +9,7 @@ charbook.define("textView", ["page"], ({ h, labelled, pointerMoved, quoted }) =>
   class TextView {
     constructor(label, onInspect) {
       const attributes = { class: "pg-text", role: "region", "aria-label": label, tabindex: "0" };
-      this.box = h("div", attributes);
+      this.box = this.scroller = h("div", attributes);
       const placeOf = (event) => event.target.closest?.("[data-place]")?.dataset.place;
       this.box.addEventListener("pointermove", (event) => {
         if (!pointerMoved(event)) return;
@@ -85,9 +85,9 @@ charbook.define("textView", ["page"], ({ h, labelled, pointerMoved, quoted }) =>
     scrollTo(place) {
       const span = this.spans[place];
       if (!span) return;
-      const top = span.offsetTop - this.box.offsetTop;
-      if (top < this.box.scrollTop || top > this.box.scrollTop + this.box.clientHeight - 30)
-        this.box.scrollTop = top - this.box.clientHeight / 2;
+      const top = span.getBoundingClientRect().top - this.scroller.getBoundingClientRect().top;
+      if (top < 0 || top > this.scroller.clientHeight - 30)
+        this.scroller.scrollTop += top - this.scroller.clientHeight / 2;
     }
 
     get characters() {

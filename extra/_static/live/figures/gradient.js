@@ -1,11 +1,10 @@
 "use strict";
 /* A gradient on its way back through a text: |w|^k in a linear cell of one number, and the product
    of the factors w (1 - h²) with tanh, as in the lesson on learning through time. */
-charbook.live("gradient", ["page", "slider", "plot", "strip", "say"], [], (
-  { h, labelled }, Slider, { Plot, power }, Strip, Say,
+charbook.live("gradient", ["page", "counts", "slider", "plot", "strip", "say"], [], (
+  { h, labelled }, { CHARACTERS }, Slider, { Plot, power }, Strip, Say,
 ) => {
   // Of each character of the plays, the number that it is read as: the lesson's, to two decimals.
-  const CHARACTERS = "\n !&',-.:;?ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
   const NUMBERS = [
     0.13, -0.13, 0.64, 0.10, -0.54, 0.36, 1.30, 0.95, -0.70, -1.27, -0.62, 0.04, -2.33, -0.22, -1.25,
     -0.73, -0.54, -0.32, 0.41, 1.04, -0.13, 1.37, -0.67, 0.35, 0.90, 0.09, -0.74, -0.92, -0.46, 0.22,

@@ -1,50 +1,15 @@
 "use strict";
 /* The back-off ladder of the lesson on counting: what followed the last k characters of the
    reader's text in Coriolanus, for each k, and what such counts write. */
-charbook.live("ladder", ["page", "sampling", "slider", "barChart", "say"], ["texts/coriolanus"], (
-  { h, labelled, percent, visible, whole }, { Uniforms, pick }, Slider, BarChart, Say,
+charbook.live("ladder", [
+  "page", "sampling", "counts", "slider", "barChart", "say",
+], ["texts/coriolanus"], (
+  { h, labelled, percent, visible, whole }, { Uniforms, pick }, { counter, ending, ladder, probability },
+  Slider, BarChart, Say,
 ) => {
-  const V = 63; // characters of the complete plays
   const LONGEST = 7; // characters of a context
   const [SHOWN, WRITTEN, AT_ONCE] = [8, 240, 20]; // bars; characters; of them in one frame
   const START = { text: "If music be the food of lov", length: 4 };
-
-  /* A text -> follow(context), how often each character followed it there: {n, times: Map}. */
-  function counter(text) {
-    const known = new Map();
-    const count = (context) => {
-      const times = new Map();
-      let n = 0;
-      const add = (next) => {
-        if (next === undefined) return; // the end of the text
-        times.set(next, (times.get(next) ?? 0) + 1);
-        n++;
-      };
-      if (!context) for (const next of text) add(next);
-      else
-        for (let at = text.indexOf(context); at >= 0; at = text.indexOf(context, at + 1))
-          add(text[at + context.length]);
-      return { n, times };
-    };
-    return (context) => {
-      if (!known.has(context)) known.set(context, count(context));
-      return known.get(context);
-    };
-  }
-
-  const ending = (text, length) => (length ? text.slice(-length) : "");
-
-  /* The rungs for the end of a text, from no context up: {context, n, times}. */
-  function ladder(follow, text, longest) {
-    return Array.from({ length: Math.min(longest, text.length) + 1 }, (_, length) => {
-      const context = ending(text, length);
-      return { context, ...follow(context) };
-    });
-  }
-
-  /* p(character) by the rule of the lesson: each rung has n votes, the one below it V. */
-  const probability = (rungs, character) =>
-    rungs.reduce((p, { n, times }) => ((times.get(character) ?? 0) + V * p) / (n + V), 1 / V);
 
   /* One character more at each call, drawn from the plain counts of the longest context of at
      most `length` characters that was seen. */
@@ -146,5 +111,5 @@ charbook.live("ladder", ["page", "sampling", "slider", "barChart", "say"], ["tex
     show();
   }
 
-  return { title: "The back-off ladder", build, counter, ladder, probability, writer, V };
+  return { title: "The back-off ladder", build, writer };
 });
