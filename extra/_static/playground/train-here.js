@@ -2,16 +2,14 @@
 /* The place where a network is trained: text, size, curve, samples. The learning itself is in
    trainer.js and happens in a worker, so that the page stays free for the reader. */
 charbook.define("trainHere", [
-  "engine", "corpus", "trainer", "page", "trainingForm", "curve", "samples", "playground",
+  "engine", "corpus", "trainer", "page", "trainingForm", "curve", "samples", "saved", "playground",
 ], (
-  { Model, load }, { STRETCH }, trainer, { h, percent, sentence, whole }, { TrainingForm },
-  { Curve }, { Samples }, playground,
+  { Model }, { STRETCH }, trainer, { h, percent, sentence, whole }, { TrainingForm },
+  { Curve }, { Samples }, { openSaved }, playground,
 ) => {
   const LABELS = { // of the second button, by state; when a run is done, how much more it adds
     idle: "Pause", reading: "Stop", running: "Pause", paused: "Go on",
   };
-  // What helpers/cli/export.py and `file` of trainer.js write.
-  const SAVED = /^\(globalThis\.charbookModels \?\?= \{\}\)\["(?:[^"\\]|\\.)*"\] = (\{.*\});\s*$/s;
   const nats = (loss) => `${loss.toFixed(2)} nats`;
   const REPEATS = 0.1; // the share of a held-out text that may stand in the rest, without a word
   const duration = (seconds) =>
@@ -24,19 +22,6 @@ charbook.define("trainHere", [
     const source = `${charbook.script("trainer")}\ncharbook.trainer.work(globalThis);`;
     address ??= URL.createObjectURL(new Blob([source], { type: "text/javascript" }));
     return new Worker(address);
-  }
-
-  /* A file that was saved -> {model, about}. It is read, never run. */
-  async function openSaved(file) {
-    try {
-      const description = JSON.parse(SAVED.exec(await file.text())[1]);
-      return { model: load(description), about: description.about };
-    } catch {
-      throw new Error(
-        `“${file.name}” holds no network that this page can run: choose a file that Save it wrote, ` +
-          "or python -m helpers export",
-      );
-    }
   }
 
   class TrainHere {

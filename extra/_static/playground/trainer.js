@@ -1,7 +1,8 @@
 "use strict";
 /* A training on a text, and the worker in which it runs, so that the page stays free. */
-charbook.define("trainer", ["engine", "sampling", "learner", "corpus"], (
+charbook.define("trainer", ["engine", "sampling", "learner", "corpus", "saved"], (
   { Model }, { NoGuess, Uniforms, Writer }, { Learner }, { ngramLoss, prepare, repeated, whole },
+  { script },
 ) => {
   // The book's recipe, but for the batch: helpers.models.CharRNN and helpers.training.fit.
   const DEFAULTS = { embed_size: 32, seq_len: 50, clip: 5 };
@@ -198,33 +199,11 @@ charbook.define("trainer", ["engine", "sampling", "learner", "corpus"], (
       };
     }
 
-    /* The same as a script like those of helpers/cli/export.py, which its `read` reads. */
+    /* The same as a script. */
     file() {
-      const { config, updates, characters, weights } = this.network();
-      const packed = Object.entries(weights).map(([name, values]) => {
-        const shape = this.learner.shapes[name];
-        return [name, { dtype: "float32", shape, data: base64(values) }];
-      });
-      const description = {
-        format: "character-by-character model", version: 1, config, characters,
-        precision: "float32", largest_error: 0,
-        about: {
-          trained: "in the page", updates, held_out: "the text", held_out_nats: this.heldLoss,
-        },
-        weights: Object.fromEntries(packed),
-      };
-      const ascii = JSON.stringify(description).replace(/[\u0080-\uffff]/g, (c) =>
-        `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`,
-      );
-      return `(globalThis.charbookModels ??= {})["trained-here"] = ${ascii};\n`;
+      const { heldLoss } = this;
+      return script({ ...this.network(), shapes: this.learner.shapes, heldLoss });
     }
-  }
-
-  function base64(values) {
-    const bytes = new Uint8Array(values.buffer);
-    let binary = "";
-    for (let k = 0; k < bytes.length; k++) binary += String.fromCharCode(bytes[k]);
-    return btoa(binary);
   }
 
   /* ---------------------------------------------------------------- in a worker */
