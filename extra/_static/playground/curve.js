@@ -49,7 +49,8 @@ charbook.define("curve", ["page"], ({ h, labelled, whole }) => {
       new ResizeObserver(() => this.draw()).observe(this.element);
     }
 
-    /* baselines: [name, loss], the lowest last; goal: [updates, seconds], 0 if unknown; name: of the run; text: what tells
+    /* baselines: [name, loss], the lowest last; goal: [updates, seconds], 0 if unknown; name: of
+       the run; text: what tells
        one text from another, for losses on two texts are not to be compared */
     begin(baselines, goal, name, text) {
       const { name: before, text: its, held } = this;
