@@ -1,5 +1,7 @@
 """The Transformer in the page against torch: cache, positions, attention, heads, stream."""
 
+import copy
+
 import numpy as np
 import pytest
 import torch
@@ -148,7 +150,8 @@ def test_without_positions_as_torch_without_rotation(engine, both, monkeypatch):
 
 
 def test_the_residual_stream_is_torchs(engine, both):
-    model, name = both
+    """In float64: torch's own float32 errs by 1e-5 in values of 17."""
+    model, name = copy.deepcopy(both[0]).double(), both[1]
     found, hooks = [], []
     text = TEXT[:CONTEXT]
 
@@ -165,8 +168,8 @@ def test_the_residual_stream_is_torchs(engine, both):
         stream += [stream[-1] + attended, after]
     rows = watched(engine, name, text)
     ours = np.array([row[2] for row in rows])  # (T, 2 layers + 1, E)
-    assert np.abs(ours - np.stack(stream, axis=1)).max() < 1e-5
+    assert np.abs(ours - np.stack(stream, axis=1)).max() < 1e-6
     read = engine.evaluate(
         "([n, x]) => Array.from(loaded[n].logits(Float64Array.from(x)))", [name, rows[-1][2][-1]]
     )
-    assert np.abs(np.array(read) - logits[-1]).max() < 1e-5
+    assert np.abs(np.array(read) - logits[-1]).max() < 1e-6
