@@ -233,6 +233,7 @@ charbook.define("trainHere", [
       this.#enter(done ? "done" : "paused");
       const updates = `${this.numbers.updates.textContent} updates`;
       if (!done) return this.#say(`Paused after ${updates}.`);
+      this.numbers.left.textContent = duration(0);
       const than = this.heldLoss < this.ngramLoss ? "lower" : "still higher";
       this.#say(
         `${updates} done. The held-out loss is ${nats(this.heldLoss)}, ${than} than counting's ` +
