@@ -6,17 +6,18 @@ import numpy as np
 import torch
 
 from helpers.corpus import load_corpus
-from helpers.models import count_parameters
+from helpers.models import count_parameters, evaluating, predict
 from helpers.ngram import NGram
 from helpers.sampling import generate
 from helpers.studies import protocol
-from helpers.training import Training, character_losses, warm_up_and_decay
+from helpers.training import Training, warm_up_and_decay
 from tools.runs.amount import REPEATED, Dropped, first_of
 from tools.runs.common import long_run, rounded, stored_blocks, updates
 from tools.runs.muon import muon_for
 
 RECIPE = {"seq_len": 64, "windows": "stream", "clip": 1.0}
-ORDER, WEIGHTS = 7, np.linspace(0, 1, 21)  # of the n-gram model; of the network in the mixture
+MIXTURES = ("mixture", "mixture by length", "mixture by confidence")
+ORDER, WEIGHTS = 7, np.linspace(0, 1, 21)  # of the n-gram model; of the network in a mixture
 
 
 def begin(configuration):
@@ -41,12 +42,60 @@ def optimizer(model, configuration):
     return muon_for(model, model.recurrent, *lr, weight_decay=configuration["decay"])
 
 
-def mixed(network, counted, weight):
-    """Nats of a mixture of two models whose nats are given, plays as lists."""
+def read(model, texts):
+    """What a model makes of some texts, each one stream: ids, a list of (N,) -> two lists of
+    (N - 1,), the nats of each target and the logarithm of the highest probability beside it."""
+    rows = protocol.side_by_side(texts).numpy()
+    length = rows.shape[1] - 1
+    nats, highest, state = np.empty((len(texts), length)), np.empty((len(texts), length)), None
+    with evaluating(model), torch.no_grad():
+        for start in range(0, length, protocol.PIECE):
+            part = rows[:, start : start + protocol.PIECE + 1]
+            logits, state = predict(model, part[:, :-1], state)  # (texts, PIECE, V)
+            total = np.logaddexp.reduce(logits, axis=-1)
+            target = np.take_along_axis(logits, part[:, 1:, None], axis=-1)[..., 0]
+            nats[:, start : start + protocol.PIECE] = total - target
+            highest[:, start : start + protocol.PIECE] = logits.max(axis=-1) - total
+    ends = [len(ids) - 1 for ids in texts]
+    return [[row[:end] for row, end in zip(x, ends, strict=True)] for x in (nats, highest)]
+
+
+def known_lengths(counted, ids):
+    """Ids (N,) -> how long the longest context of each target is that was counted (N - 1,)."""
+    ids, found = ids.astype(np.int64), np.zeros(len(ids) - 1, dtype=int)
+    for length, (codes, _) in enumerate(counted.counts, start=1):
+        powers = counted.vocab_size ** np.arange(length - 1, -1, -1)
+        windows = np.lib.stride_tricks.sliding_window_view(ids[:-1], length)
+        found[length - 1 :] += np.isin(windows @ powers, codes)
+    return found
+
+
+def thirds(highest, limits):
+    """The logarithms of two models' highest probabilities, plays as lists -> 0 to 8: in which
+    third each of the two is, by the limits (2,) of either."""
     return [
-        -np.log(weight * np.exp(-a) + (1 - weight) * np.exp(-b))
-        for a, b in zip(network, counted, strict=True)
+        3 * np.digitize(one, limits[0]) + np.digitize(other, limits[1])
+        for one, other in zip(*highest, strict=True)
     ]
+
+
+def mixed(nats, classes, weights):
+    """Nats of a mixture of two models, plays as lists: ([one, other], the class of each
+    character, the weight of the first model for each class)."""
+    return [
+        -np.log(weights[k] * np.exp(-one) + (1 - weights[k]) * np.exp(-other))
+        for one, other, k in zip(*nats, classes, strict=True)
+    ]
+
+
+def weights_for(nats, classes):
+    """For each class the one of WEIGHTS with the lowest loss on its characters (classes,)."""
+    tried = [
+        np.concatenate(mixed(nats, classes, np.full(9, weight))) for weight in WEIGHTS
+    ]  # (21, characters)
+    classes = np.concatenate(classes)
+    totals = [np.bincount(classes, losses, minlength=9) for losses in tried]  # (21, 9)
+    return WEIGHTS[np.argmin(totals, axis=0)]
 
 
 # Sizes are of the embedding and of the LSTM. The hour reads all plays four times, and needs
@@ -56,13 +105,15 @@ TEN_MINUTES = {
     "sizes": {"embed_size": 64, "hidden_size": 512, "cell": "lstm"},
 }  # fmt: skip
 HOUR = {
-    "seed": 42, "steps": 3700, "batch_size": 64, "lr": (0.02, 4e-3), "decay": 0.05,
+    "seed": 42, "steps": 4000, "batch_size": 64, "lr": (0.02, 4e-3), "decay": 0.05,
     "dropout": 0.15, "sizes": {"embed_size": 64, "hidden_size": 640, "cell": "lstm"},
 }  # fmt: skip
 
 
-def best(configuration, corpus):
-    """A network, an n-gram model and their mixture, whose weight the validation plays choose."""
+def best(configuration, corpus, mixtures):
+    """A network, an n-gram model and their ``mixtures``, the first of MIXTURES or all. The
+    validation plays choose the weight for all characters, or for each class of them (Jelinek and
+    Mercer 1980): by the longest context that was counted, or by how sure the two models are."""
     source = load_corpus(corpus)
     started = time.process_time()
     model, training = begin(configuration)
@@ -73,39 +124,59 @@ def best(configuration, corpus):
     history = training.history
     trained = time.process_time()
     counted = NGram(ORDER, len(source.vocab)).fit(source.split_by_plays()[0])
-    counting = time.process_time() - trained
-    choosing, tests = protocol.validation_plays(source), protocol.test_plays(source)
-    scores = {
-        name: {
-            "network": protocol.play_losses(model, texts),
-            "n-gram": [character_losses(counted, ids, progress=False) for ids in texts],
-        }
-        for name, texts in (("validation", choosing), ("test", tests))
-    }
-    losses = [protocol.mean_loss(mixed(*scores["validation"].values(), w)) for w in WEIGHTS]
-    weight = float(WEIGHTS[int(np.argmin(losses))])
-    for both in scores.values():
-        both["mixture"] = mixed(both["network"], both["n-gram"], weight)
+    counting = time.process_time()
+    texts = {
+        "validation": protocol.validation_plays(source), "test": protocol.test_plays(source)
+    }  # fmt: skip
     found = {
         "parameters": count_parameters(model),
         "multiplications": protocol.multiplications(model),
         "cpu_seconds": round(trained - started),
-        "counting_seconds": round(counting, 1),
+        "counting_seconds": round(counting - trained, 1),
         "train": round(float(np.mean(history.step_loss[-200:])), 6),
-        "weight": round(weight, 2),
     }
-    for name, both in scores.items():
-        found[name] = {key: round(protocol.mean_loss(value), 6) for key, value in both.items()}
-    found["test_blocks"] = {key: stored_blocks(value) for key, value in scores["test"].items()}
+    found |= score(model, counted, texts, mixtures)
+    found["scoring_seconds"] = round(time.process_time() - counting)
     found["text"] = generate(model, source.vocab, "\n", 800, temperature=0.8, seed=42)
     return found | {"first_losses": rounded(history.step_loss[:REPEATED])}
 
 
-for name, configuration in {
-    "best-in-ten-minutes": TEN_MINUTES, "best-in-an-hour": HOUR,
-}.items():  # fmt: skip
+def score(model, counted, texts, mixtures):
+    """What is stored of network, n-gram model and mixtures; weights are chosen on the first of
+    the two groups of texts."""
+    nats, classes, limits = {}, {}, None
+    for name, some in texts.items():
+        nats[name], highest = zip(read(model, some), read(counted, some), strict=True)
+        if limits is None:
+            limits = [np.quantile(np.concatenate(x), (1 / 3, 2 / 3)) for x in highest]
+        every = (
+            [np.zeros(len(x), dtype=int) for x in nats[name][0]],
+            [known_lengths(counted, ids) for ids in some],
+            thirds(highest, limits),
+        )
+        classes[name] = dict(zip(mixtures, every, strict=False))
+    choosing = next(iter(texts))
+    found = {"limits": [rounded(x) for x in limits], "weights": {}}
+    for kind, some in classes[choosing].items():
+        found["weights"][kind] = weights_for(nats[choosing], some)
+    for name in texts:
+        losses = {"network": nats[name][0], "n-gram": nats[name][1]}
+        for kind, weights in found["weights"].items():
+            losses[kind] = mixed(nats[name], classes[name][kind], weights)
+        found[name] = {kind: round(protocol.mean_loss(x), 6) for kind, x in losses.items()}
+    found[f"{name}_blocks"] = {kind: stored_blocks(x) for kind, x in losses.items()}
+    found["weights"] = {
+        kind: rounded(weights[: 1 + max(x.max() for x in classes[choosing][kind])], 2)
+        for kind, weights in found["weights"].items()
+    }
+    return found
+
+
+for name, configuration, mixtures in (
+    ("best-in-ten-minutes", TEN_MINUTES, MIXTURES[:1]), ("best-in-an-hour", HOUR, MIXTURES),
+):  # fmt: skip
     long_run(
-        name, corpus="shakespeare", plan=[configuration],
+        name, corpus="shakespeare", plan=[configuration], mixtures=mixtures,
         repeat=lambda configuration, corpus: first_of(begin(configuration)[1]),
         settings={"recipe": RECIPE, "order": ORDER},
     )(best)  # fmt: skip
