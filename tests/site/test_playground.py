@@ -1281,6 +1281,8 @@ def test_every_mode_is_accessible_and_fits(opened, width):
         if network:
             choose(page, network)
         page.get_by_role("button", name=button).click()
+        if button == "Play":
+            page.locator(".pg-message", has_text="Writing").wait_for()
         page.locator(".pg-text [data-place='40']:visible").first.wait_for(state="attached")
         if button == "Play":
             page.get_by_role("button", name="Stop").click()
