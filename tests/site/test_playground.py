@@ -720,7 +720,8 @@ def test_architectures_look_as_in_the_figures(opened):
     )
     lines = {"--": "dashed", "-": "solid"}  # the others are dotted
     names, styles = plotting.NAMES, plotting.LINES
-    assert seen == [[cell, names[cell], lines.get(styles[cell], "dotted")] for cell in MODELS]
+    cells = [*MODELS, "ngram"]
+    assert seen == [[cell, names[cell], lines.get(styles[cell], "dotted")] for cell in cells]
     colour = "name => getComputedStyle(document.documentElement).getPropertyValue(`--cbc-${name}`)"
     for name, light in COLOURS.items():
         page.evaluate("document.documentElement.dataset.theme = 'light'")
