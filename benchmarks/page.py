@@ -1,7 +1,7 @@
 """How fast a page learns: python -m benchmarks.page [ROUNDS], with a Chromium.
 
 The trainer's WebAssembly kernel, its plain JavaScript and `fit` on one thread of PyTorch train the
-same network with the same batches of thirty windows, in turn. Printed are characters a second,
+same network with the same batches of twelve windows, in turn. Printed are characters a second,
 and medians and quartiles of the rounds' ratios. Nothing is stored, for the page itself shows its
 reader what it does on the reader's machine.
 """
@@ -14,13 +14,13 @@ import numpy as np
 import torch
 from playwright.sync_api import sync_playwright
 
-from benchmarks.run import ROOT, seconds
+from benchmarks.run import seconds
 from helpers.models import CharRNN
 from helpers.training import fit
 from tools.site.chromium import launch
-from tools.site.playground import ARITHMETIC, LEARNING
+from tools.site.live import STATIC, needed
 
-V, E, B, T = 63, 32, 30, 50
+V, E, B, T = 63, 32, 12, 50  # the page's
 SIZES = (64, 128, 256)
 PATIENCE = 1.0  # seconds of each part of a round, about
 LEARNERS = """([V, E, B, T, H]) => {
@@ -42,7 +42,7 @@ UPDATES = """([kind, count]) => {
 
 def page_with_learners(browser, folder):
     file = Path(folder) / "page.html"
-    scripts = [ROOT / f"extra/_static/playground/{name}.js" for name in [*ARITHMETIC, *LEARNING]]
+    scripts = [STATIC / f"{name}.js" for name in needed(["trainer"])]
     sources = "".join(f'<script src="{script.as_uri()}"></script>' for script in scripts)
     file.write_text(f"<!doctype html>{sources}", encoding="utf-8")
     page = browser.new_page()

@@ -6,6 +6,7 @@ from importlib import metadata
 
 import pytest
 
+from benchmarks import page as benchmark
 from tools.site.kernel import ROOT, SCRIPT, SOURCE, compiled, script
 
 INSTALL = "pip install --no-deps --require-hashes -r requirements-wasm.txt"
@@ -38,3 +39,13 @@ def test_the_script_is_small_and_holds_a_webassembly_module():
     assert kernel.startswith(b"\0asm")
     assert len(kernel) < 10_000
     assert max(map(len, lines)) <= 100
+
+
+def test_the_benchmark_trains_in_a_page_and_in_pytorch(browser, tmp_path, monkeypatch):
+    monkeypatch.setattr(benchmark, "PATIENCE", 0.01)
+    page = benchmark.page_with_learners(browser, tmp_path)
+    taken = benchmark.in_rounds(page, 8, rounds=2)
+    page.close()
+    assert {kind: each.shape for kind, each in taken.items()} == dict.fromkeys(taken, (2,))
+    assert all((each > 0).all() for each in taken.values())
+    assert benchmark.line(8, taken).split()[0] == "8"
