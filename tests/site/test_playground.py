@@ -939,7 +939,7 @@ def test_gates_grow_with_the_text_and_are_those_of_record_gates(opened):
     model, vocab, _ = read(MODELS["lstm"])
     gates = record_gates(model, vocab.encode(text))
     slide(page, "Look at a character", 20)
-    page.get_by_label("Unit", exact=True).fill("17")
+    page.get_by_label("Unit", exact=True).fill("16")
     named = {
         "forget gate": gates.forget, "input gate": gates.input, "output gate": gates.output,
         "candidate": gates.cell, "cell state": gates.c, "hidden state": gates.h,
@@ -947,7 +947,7 @@ def test_gates_grow_with_the_text_and_are_those_of_record_gates(opened):
     for name, values in named.items():
         page.get_by_label("Show").select_option(label=name)
         said = page.locator(".pg-gates .pg-readout").inner_text()
-        assert f"at place 20, the {name} of unit 17 is " in said
+        assert f"at place 20, the {name} of unit 16 is " in said
         numbers = [float(x) for x in re.findall(r"-?\d+\.\d+", said)]
         assert numbers == pytest.approx([values[19, 16], values[19].mean()], abs=6e-4)
         assert said.split("; ")[1].split()[0] == str(
@@ -971,7 +971,7 @@ def test_gates_grow_with_the_text_and_are_those_of_record_gates(opened):
     for name, rows in orders.items():
         page.get_by_label("Rows").select_option(name)
         *seen, alone = page.evaluate(red)
-        framed = np.abs(np.arange(128) - rows.tolist().index(16)) < 2  # by the frame of unit 17
+        framed = np.abs(np.arange(128) - rows.tolist().index(16)) < 2  # by the frame of unit 16
         order = [y for y in np.argsort(gates.forget[9][rows]) if not framed[y]]
         assert min(np.array(seen)[order[:20]]) > max(np.array(seen)[order[-20:]])  # open is dark
         ramp = 255 * plotting.AMOUNT(gates.forget[9, 16])[0]

@@ -49,7 +49,7 @@ charbook.define("heatmap", ["page", "colours"], (
       });
       this.canvas.addEventListener("click", (event) => {
         const { unit } = at(event);
-        if (unit !== null) this.unit.value = unit + 1;
+        if (unit !== null) this.unit.value = unit;
         this.draw();
       });
       this.canvas.addEventListener("pointerleave", () => {
@@ -69,7 +69,7 @@ charbook.define("heatmap", ["page", "colours"], (
       this.field = h("select", {}, ...options);
       const orders = Object.entries(ORDERS).map(([key, [name]]) => h("option", { value: key }, name));
       this.order = h("select", {}, ...orders);
-      this.unit = h("input", { type: "number", min: "1", max: "128", value: "1" });
+      this.unit = h("input", { type: "number", min: "0", max: "127", value: "0" });
       this.strip = h("i", { "aria-hidden": "true" });
       this.low = h("span");
       this.high = h("span");
@@ -141,8 +141,8 @@ charbook.define("heatmap", ["page", "colours"], (
       this.low.textContent = low === 0 ? "0, shut" : `−${-low}`;
       this.high.textContent = low === 0 ? "1, open" : `${high}`;
       const H = this.columns[0]?.h.length ?? 128;
-      this.unit.max = H;
-      const picked = Math.min(Math.max(Math.round(Number(this.unit.value)) || 1, 1), H) - 1;
+      this.unit.max = H - 1;
+      const picked = Math.min(Math.max(Math.round(Number(this.unit.value)) || 0, 0), H - 1);
       const unit = this.pointed ?? picked;
       this.readout.textContent = this.#describe(name, unit, H);
       const shown = this.columns.slice(this.first, this.first + SHOWN);
@@ -205,7 +205,7 @@ charbook.define("heatmap", ["page", "colours"], (
       const above = values.filter((v) => v > (isGate ? 0.5 : 0)).length;
       return (
         `After reading ${quoted(column.character)} at place ${place + 1}, the ${name} of unit ` +
-        `${unit + 1} is ${values[unit].toFixed(3)}. The mean of all ${H} units is ` +
+        `${unit} is ${values[unit].toFixed(3)}. The mean of all ${H} units is ` +
         `${mean(values).toFixed(3)}; ${above} are ${isGate ? "more than half open" : "above zero"}.`
       );
     }
