@@ -25,7 +25,7 @@ def test_each_stored_figure_has_a_second_one_and_nothing_else_is_kept(path):
             if name not in narrow.WIDE and "image/png" in output.get("data", {}):
                 png = b64decode("".join(output["data"]["image/png"]))
                 first[hashlib.sha256(png).hexdigest()] = name
-    kept = {file.stem for file in (execute.NARROW / path.stem).glob("*.png")}
+    kept = {file.stem for file in (narrow.FOLDER / path.stem).glob("*.png")}
     assert kept - first.keys() == set()
     assert {name for sha, name in first.items() if sha not in kept} == set()
 

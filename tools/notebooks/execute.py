@@ -23,7 +23,6 @@ from helpers.support.files import write_whole
 from tools.notebooks import narrow, surroundings
 
 CHAPTERS = Path(__file__).resolve().parents[2] / "chapters"
-NARROW = CHAPTERS.parent / "_static" / "narrow"
 SECONDS = CHAPTERS.parent / "data" / "results" / "chapter-seconds.json"
 METADATA = {
     "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
@@ -50,7 +49,7 @@ def execute(path):
     nbformat.validate(notebook)
     write_whole(path, nbformat.writes(notebook) + "\n")
     if path.resolve().parent == CHAPTERS:
-        keep(second, NARROW / path.stem)
+        keep(second, narrow.FOLDER / path.stem)
 
 
 def run(notebook, folder, environment, *lines):

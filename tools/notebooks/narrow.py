@@ -14,6 +14,7 @@ import base64
 import io
 from pathlib import Path
 
+FOLDER = Path(__file__).resolve().parents[2] / "_static" / "narrow"
 MIME = "application/vnd.character-by-character.narrow"
 INCHES = 4.7  # wide: 481 pixels with its margin, of which a phone shows 390
 SMALLEST = 9.0  # points on such a sheet: 10 pixels on the phone

@@ -219,29 +219,6 @@ for cell, sizes in {"lstm": list(SIZES), "transformer": list(SIZES)[:1]}.items()
         )(amount)
 
 
-def configured(cell, size, seed, equal, width, lr):
-    return {"cell": cell, "size": size, "seed": seed, "equal": equal, "width": width, "lr": lr}
-
-
-def higher(configuration, corpus):
-    """One training at a rate above those of the search; no test play is scored."""
-    _, found, losses = train(
-        *(configuration[key] for key in ("cell", "width", "lr", "size", "seed"))
-    )
-    del found["cpu_seconds"]
-    return found | {"first_losses": rounded(losses)}
-
-
-# The search has only ever halved the rate, and its best was the highest. Higher ones were tried
-# afterwards with the width that was chosen, the first seed, and on the validation plays alone.
-for size in (100_000, 300_000):
-    long_run(
-        f"higher-rates-{SIZES[size][0]}", corpus="shakespeare", repeat=first_losses,
-        plan=[configured("lstm", size, SEEDS[0], None, 192, lr) for lr in (1.2e-2, 2.4e-2)],
-        settings={"evaluations": EVALUATIONS},
-    )(higher)  # fmt: skip
-
-
 def side_by_side(arms, size):
     """The trainings of some architectures on a size of text: on a million characters the trials
     of width and rate, with the first seed; then three seeds of what they chose."""
@@ -255,6 +232,10 @@ def side_by_side(arms, size):
             yield configured(cell, size, seed, equal, *CHOSEN[cell])
 
 
+def configured(cell, size, seed, equal, width, lr):
+    return {"cell": cell, "size": size, "seed": seed, "equal": equal, "width": width, "lr": lr}
+
+
 def beside(configuration, corpus):
     """One training; what the trials chose is scored, once."""
     cell, size, seed, equal, width, lr = configuration.values()
@@ -265,6 +246,24 @@ def beside(configuration, corpus):
     found["parameters"] = count_parameters(model)
     found["multiplications"] = protocol.multiplications(model)
     return found | scored(protocol.play_losses(model, protocol.test_plays(texts()[0])))
+
+
+def higher(configuration, corpus):
+    """One training at a rate above those of the search, which is not chosen: no test play is
+    scored."""
+    found = beside(configuration, corpus)
+    del found["cpu_seconds"]
+    return found
+
+
+# The search has only ever halved the rate, and its best was the highest. Higher ones were tried
+# afterwards with the width that was chosen, the first seed, and on the validation plays alone.
+for size in (100_000, 300_000):
+    long_run(
+        f"higher-rates-{SIZES[size][0]}", corpus="shakespeare", repeat=first_losses,
+        plan=[configured("lstm", size, SEEDS[0], None, 192, lr) for lr in (1.2e-2, 2.4e-2)],
+        settings={"evaluations": EVALUATIONS},
+    )(higher)  # fmt: skip
 
 
 for prefix, (arms, sizes) in ARMS.items():

@@ -12,6 +12,7 @@ clamped, free : Karpathy's min-char-rnn, each entry of the gradient of a window'
 """
 
 import copy
+import functools
 import re
 
 import numpy as np
@@ -261,12 +262,18 @@ def words_of(text):
     return re.findall(r"[a-z']+", text.lower())
 
 
+@functools.cache
+def known():
+    """The words of the training plays, and their triples of characters: two sets."""
+    corpus = all_plays()
+    text = corpus.vocab.decode(corpus.split_by_plays()[0])
+    return set(words_of(text)), {text[i : i + 3] for i in range(len(text) - 2)}
+
+
 def counts(texts):
     """Means over texts: the shares of words and of triples of characters that the training plays
     have, and of strings of SAME characters that occurred before in the same text."""
-    corpus = all_plays()
-    known = corpus.vocab.decode(corpus.split_by_plays()[0])
-    words, triples = set(words_of(known)), {known[i : i + 3] for i in range(len(known) - 2)}
+    words, triples = known()
     rows = []
     for text in texts:
         same = [text[i : i + SAME] for i in range(len(text) - SAME + 1)]

@@ -8,7 +8,8 @@ the site. A picture without a second rendering is shown as it is.
 import re
 from pathlib import Path
 
-NARROW = Path(__file__).resolve().parents[2] / "_static" / "narrow"
+from tools.notebooks.narrow import FOLDER
+
 SCREEN = "screen and (max-width: 600px)"  # as in book.css
 IMAGE = re.compile(
     r"(<source [^>]*>)?"
@@ -36,7 +37,7 @@ def finish(app, error):
     """After a build without errors, go over all pages."""
     if error is not None or app.builder.format != "html":
         return
-    folders = {path.stem: path.parent.name for path in NARROW.rglob("*.png")}
+    folders = {path.stem: path.parent.name for path in FOLDER.rglob("*.png")}
     for page in Path(app.outdir).rglob("*.html"):
         html = page.read_text(encoding="utf-8")
         if (mended := with_second(html, folders)) != html:

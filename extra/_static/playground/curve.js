@@ -50,8 +50,8 @@ charbook.define("curve", ["page"], ({ h, labelled, whole }) => {
     }
 
     /* baselines: [name, loss], the lowest last; goal: [updates, seconds], 0 if unknown; name: of
-       the run; text: what tells
-       one text from another, for losses on two texts are not to be compared */
+       the run; text: what tells one text from another, for losses on two texts are not to be
+       compared */
     begin(baselines, goal, name, text) {
       const { name: before, text: its, held } = this;
       if (held?.length) this.earlier.push({ name: before, text: its, held });

@@ -1,11 +1,10 @@
 "use strict";
-/* What the three modes share: the book's networks and counts, texts of one length, and one place in them that
-   is inspected.
+/* What the three modes share: the book's networks and counts, texts of one length, and one place
+   in them that is inspected.
 
    A mode has further: static cells (the models that it needs, null for the one that is chosen);
-   element; begin(models, form);
-   step(settings) -> whether there is more to do; paint(last); finished() -> a message; clear();
-   copied() -> text for the clipboard. */
+   element; begin(models, form); step(settings) -> whether there is more to do; paint(last);
+   finished() -> a message; clear(); copied() -> text for the clipboard. */
 charbook.define("mode", ["engine", "transformer", "counts", "architectures", "page"], (
   { load }, _, { Counts, LONGEST }, architectures, { loadScript, percent, quoted, whole },
 ) => {

@@ -18,7 +18,7 @@ charbook.define("surprise", ["sampling", "page", "textView", "bars", "mode"], (
 
     constructor() {
       const inspect = (place, stay) => this.inspect(place, stay);
-      const view = new TextView("", inspect);
+      const view = new TextView(null, inspect);
       super([view], new PlaceSlider("Look at a character", inspect));
       this.view = view;
       this.#build(inspect);
@@ -46,8 +46,6 @@ charbook.define("surprise", ["sampling", "page", "textView", "bars", "mode"], (
     /* The box, the view below it, and the sheet that holds both and grows with the text. */
     #build(inspect) {
       const { box } = this.view;
-      for (const name of ["role", "aria-label", "tabindex"]) box.removeAttribute(name);
-      box.setAttribute("aria-hidden", "true"); // the box above says the same
       this.input = h("textarea", { id: newId(), rows: "1", spellcheck: "false", dir: "auto" });
       this.paper = h("div", { class: "pg-paper" }, box, this.input);
       this.view.scroller = this.paper;

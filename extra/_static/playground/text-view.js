@@ -7,9 +7,12 @@ charbook.define("textView", ["page"], ({ h, labelled, pointerMoved, quoted }) =>
   /* items: {id, character, predicted, drawnFrom, given, attention}; predicted and drawnFrom are
      probabilities (V,) or null. onInspect(place or null, whether to stay there). */
   class TextView {
+    /* label: null where another element says the same */
     constructor(label, onInspect) {
-      const attributes = { class: "pg-text", role: "region", "aria-label": label, tabindex: "0" };
-      this.box = this.scroller = h("div", attributes);
+      const spoken = label
+        ? { role: "region", "aria-label": label, tabindex: "0" }
+        : { "aria-hidden": "true" };
+      this.box = this.scroller = h("div", { class: "pg-text", ...spoken });
       const placeOf = (event) => event.target.closest?.("[data-place]")?.dataset.place;
       this.box.addEventListener("pointermove", (event) => {
         if (!pointerMoved(event)) return;
