@@ -78,7 +78,8 @@ def train_small(model, limit, steps=4000, length=25):
     """The loop of min-char-rnn -> losses per character, the largest entry of each gradient, and
     the state in which it ends.
 
-    One window after the other with the state carried on; Adagrad at 0.1 on the summed loss.
+    One window after the other with the state carried on; Adagrad at 0.1 on the summed loss, as
+    PyTorch has it (Karpathy's adds 1e-8 before the root, not after it).
     """
     text = torch.as_tensor(play_and_curve()[0]).long()
     learned = [p for p in model.parameters() if p.requires_grad]
