@@ -32,8 +32,8 @@ except ImportError as error:
 # Passages between <!-- address: NAME --> and <!-- end -->: with an address, and without one.
 PASSAGES = {
     "errors": (
-        "Please say so in the [issues]({address}/issues).",
-        "Please tell whoever gave you the book (it has no public address yet).",
+        "Please report it in the [issues]({address}/issues).",
+        "Please report it to the person who gave you this copy: the book has no public address.",
     ),
     "lab": (
         "get the [repository]({address}), run `make lab`, change things and run them again.",
@@ -41,9 +41,8 @@ PASSAGES = {
     ),
     "colab": (
         "the rocket at the top of a chapter opens it there; the first cell fetches the rest.",
-        'download <a href="book.zip">book.zip</a> (all chapters with what they need, in one file), '
-        "unzip it, and open one of its chapters there; its first cell says how the rest gets to "
-        "Colab. A button for it appears as soon as the book has a public address.",
+        'download <a href="book.zip">book.zip</a> (all chapters with what they need), unzip it and '
+        "open one of the chapters in Colab; its first cell says what to do with the rest.",
     ),
 }
 COLAB = "https://colab.research.google.com"
