@@ -18,7 +18,7 @@ A module imports only from the floors below its own (tests/test_house.py):
     3  numpy_lstm    an LSTM and its gradients without PyTorch
     2  models        ids -> next-character logits: RNN, LSTM, GRU, Transformer
     2  ngram         the same by counting
-        1  corpus        a name or a file -> text, vocabulary, ids, splits, windows
+    1  corpus        a name or a file -> text, vocabulary, ids, splits, windows
     1  statistics    numbers along a text -> an interval
     0  support/      arguments checked, files written whole, progress shown
 

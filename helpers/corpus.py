@@ -194,7 +194,7 @@ def load_corpus(name, limit=None):
 def locate(name):
     """The path of a corpus, downloaded if need be; a named one is checked. See load_corpus."""
     if name in plays.NAMES:
-        return plays.write(name, _cache())
+        return plays.write(name, cache_folder())
     if name in SOURCES:
         path = on_this_machine(name) or _download(name, SOURCES[name])
         _check_sha256(path.read_bytes(), SOURCES[name], path)
@@ -232,7 +232,7 @@ def _download(name, source):
     try:
         return Path(
             pooch.retrieve(
-                source.url, f"sha256:{source.sha256}", source.file, _cache(), progressbar=True
+                source.url, f"sha256:{source.sha256}", source.file, cache_folder(), progressbar=True
             )
         )
     except (OSError, ValueError) as error:
@@ -244,7 +244,7 @@ def _download(name, source):
         ) from error
 
 
-def _cache():
+def cache_folder():
     """The user's folder for what is fetched or made, which may not be there yet."""
     import pooch
 

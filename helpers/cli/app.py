@@ -292,16 +292,14 @@ def export(
 @app.command()
 def corpora():
     """List the corpora that are known by name."""
-    from ..corpus import SOURCES, on_this_machine
+    from ..corpus import SOURCES, cache_folder, on_this_machine
     from ..support import plays
 
     with plainly(None):
         for name, source in SOURCES.items():
             path = on_this_machine(name)
             if path is None and source.url:
-                import pooch
-
-                cached = Path(pooch.os_cache("character-by-character")) / source.file
+                cached = cache_folder() / source.file
                 path = cached if cached.is_file() else f"downloaded when asked for: {source.url}"
             write(f"{name:16} {path or 'missing'}\n")
         try:

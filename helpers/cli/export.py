@@ -100,7 +100,7 @@ def read(path):
     """An exported file back in Python: (model, vocab, description), the weights as rounded.
 
     What this model writes for a seed is what the page writes for it.
-    Raises ValueError for a file that ``export`` did not write.
+    Raises ValueError for a file that ``export`` did not write, or that was edited since.
     """
     path = Path(path)
     try:
@@ -109,8 +109,11 @@ def read(path):
         raise ValueError(f"{path} is no exported model: {error}") from error
     if description.get("format") != FORMAT or description.get("version") != VERSION:
         raise ValueError(f"{path} is no exported model of this version of the book")
-    model = _rebuild(description["config"], description["weights"])
-    return model, Vocabulary(description["characters"]), description
+    try:
+        model = _rebuild(description["config"], description["weights"])
+        return model, Vocabulary(description["characters"]), description
+    except (AttributeError, KeyError, RuntimeError, TypeError, ValueError) as error:
+        raise ValueError(f"{path} is not whole, or was edited: {error}") from error
 
 
 def pack(value, precision):

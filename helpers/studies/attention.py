@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import matplotlib.pyplot as plt
-
 from .diagrams import INK, SHAPE, arrow, box, canvas
 
 ASKS, FOUND = "#F4EFD9", "#9CC3E6"
+PAPER = {"facecolor": "white", "edgecolor": "none", "pad": 2}  # behind words on a line
 
 
 def look_back(characters, at, found):
@@ -23,9 +22,6 @@ def look_back(characters, at, found):
     return figure
 
 
-PAPER = {"facecolor": "white", "edgecolor": "none", "pad": 2}
-
-
 def one_head():
     """Data flow through a causal head, each arrow with the shape of what flows along it."""
     figure, ax = canvas(14, 12.4)
@@ -34,7 +30,7 @@ def one_head():
     for x, name in ((left, "q"), (middle, "k"), (right, "v")):
         arrow(ax, (middle, 0.1), (middle, 0.9), (x, 0.9), (x, 1.7))
         box(ax, x, 2.2, f"$W_{name}$", width=1.8, size=13)
-    plt.plot(middle, 0.9, "o", color=INK, markersize=5)
+    ax.plot(middle, 0.9, "o", color=INK, markersize=5)
     for x, name, to in ((left, "q", merge - 1), (middle, "k", merge + 1)):
         arrow(ax, (x, 2.7), (x, 3.6), (to, 3.6), (to, 4.4))
         ax.text(x + 0.15, 3.1, f"${name}$  (B, T, d)", size=11, color=SHAPE, va="center")

@@ -138,6 +138,28 @@ def test_a_newer_version_is_refused(folder, tmp_path):
         read(path)
 
 
+@pytest.mark.parametrize(
+    ("part", "edited"),
+    [
+        ("config", None), ("config", {"vocab_size": 7}), ("config", {"cell": "lstm", "size": 7}),
+        ("weights", None), ("weights", {}), ("weights", []), ("characters", None),
+        ("weights", {"output.bias": {"dtype": "float32", "shape": [7], "data": "AAAA"}}),
+        ("weights", {"output.bias": {"dtype": "int4", "shape": [7], "data": ""}}),
+    ],
+)  # fmt: skip
+def test_a_file_that_was_edited_is_refused(folder, tmp_path, part, edited):
+    path = export(folder, tmp_path / "m.js")["path"]
+    head, _, rest = path.read_text(encoding="utf-8").partition(" = ")
+    description = json.loads(rest.rstrip(";\n"))
+    if edited is None:
+        del description[part]
+    else:
+        description[part] = edited
+    path.write_text(f"{head} = {json.dumps(description)};\n", encoding="utf-8")
+    with pytest.raises(ValueError, match=r"m\.js is not whole, or was edited: "):
+        read(path)
+
+
 def test_the_payload_is_json(folder, tmp_path):
     script = export(folder, tmp_path / "m.js")["path"].read_text(encoding="utf-8")
     description = json.loads(script.partition(" = ")[2].rstrip(";\n"))

@@ -334,4 +334,4 @@ def test_the_command_writes_the_stubs_and_is_then_content(tmp_path, capsys):
     assert nbformat.read(path, as_version=4).cells[1].source == stubs.stub_of(SOLUTION)
     said_so = capsys.readouterr().out
     assert "ex-small-a: stub and solution differ" in said_so
-    assert "1 stubs written" in said_so
+    assert "1 stub written" in said_so

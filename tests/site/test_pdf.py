@@ -9,6 +9,8 @@ import pytest
 from bs4 import BeautifulSoup
 from pypdf import PdfReader
 
+from tools.site import pdf
+
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -99,10 +101,23 @@ def test_nothing_is_printed_that_only_a_screen_can_do(texts):
         assert phrase not in text
 
 
-def addresses(pdf):
+@pytest.mark.parametrize(
+    ("page", "message"),
+    [
+        ("lstm", "_toc.yml has no page 'lstm'; one of its pages is chapters/"),
+        ("intro", "is no built site"),
+    ],
+)
+def test_a_page_or_a_site_that_is_not_there_is_refused_in_a_line(tmp_path, page, message, capsys):
+    with pytest.raises(SystemExit):
+        pdf.main([str(tmp_path), str(tmp_path / "out.pdf"), page])
+    assert message in capsys.readouterr().err.splitlines()[-1]
+
+
+def addresses(printed):
     """Where the links of a PDF lead that leave it."""
     found = []
-    for page in pdf.pages:
+    for page in printed.pages:
         for link in page.get("/Annots") or ():
             action = link.get_object().get("/A")
             if action and "/URI" in action.get_object():

@@ -8,7 +8,7 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from tools.notebooks import execute
+from tools.notebooks import execute, stubs
 
 ROOT = Path(__file__).resolve().parents[2]
 CELLS = (
@@ -95,3 +95,12 @@ def test_a_cell_that_fails_leaves_the_file(tmp_path):
     with pytest.raises(Exception, match="ZeroDivisionError"):
         execute.execute(path)
     assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize("tool", [execute, stubs])
+@pytest.mark.parametrize("name", ["chapters/lstm", "chapters/lstn.ipynb", "README.md"])
+def test_what_is_no_notebook_is_refused_in_a_line(tool, name, capsys):
+    with pytest.raises(SystemExit):
+        tool.main([name])
+    said = capsys.readouterr().err.splitlines()[-1]
+    assert said.endswith(f"{name} is no notebook, such as chapters/lstm.ipynb")

@@ -8,10 +8,10 @@ settings have no part in it (tools/notebooks/surroundings.py). A notebook that w
 picture is not stored. Each figure is kept a second time, drawn for a phone (narrow.py).
 """
 
+import argparse
 import hashlib
 import json
 import os
-import sys
 import time
 from base64 import b64decode
 from pathlib import Path
@@ -135,7 +135,7 @@ def note_seconds(stem, seconds):
     stored[stem] = rounded
     stored = {name: s for name, s in stored.items() if (CHAPTERS / f"{name}.ipynb").is_file()}
     text = json.dumps(dict(sorted(stored.items())), indent=1) + "\n"
-    SECONDS.write_text(text, encoding="utf-8")
+    write_whole(SECONDS, text)
     return True
 
 
@@ -150,9 +150,18 @@ def kernel_seconds():
     return times.children_user + times.children_system
 
 
-def main(names):
-    paths = [Path(n) for n in names] or sorted(CHAPTERS.glob("*.ipynb"))
-    for path in paths:
+def notebook_file(name):
+    """The path of a notebook on a command line; argparse.ArgumentTypeError where there is none."""
+    path = Path(name)
+    if path.suffix != ".ipynb" or not path.is_file():
+        raise argparse.ArgumentTypeError(f"{name} is no notebook, such as chapters/lstm.ipynb")
+    return path
+
+
+def main(arguments=None):
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("notebooks", nargs="*", type=notebook_file, help="all chapters by default")
+    for path in parser.parse_args(arguments).notebooks or sorted(CHAPTERS.glob("*.ipynb")):
         started = kernel_seconds()
         execute(path)
         seconds = kernel_seconds() - started
@@ -162,4 +171,4 @@ def main(names):
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    main()

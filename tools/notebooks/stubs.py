@@ -11,17 +11,18 @@ a stub in the exercise: what it defines, without ``_solution`` in the names and 
 order of the solution cells; a cell that holds nothing but ``# stub`` is filled in.
 """
 
+import argparse
 import ast
 import difflib
 import re
 import sys
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import nbformat
 
+from tools.notebooks.execute import CHAPTERS, notebook_file
+
 NOT_ATTEMPTED, CORRECT = "not attempted yet", "correct"  # what helpers.checks prints
-CHAPTERS = Path(__file__).resolve().parents[2] / "chapters"
 GATE = re.compile(
     r"^:{3,}\{(exercise|solution)-(start|end)\}[ ]*(.*)\n((?:[ ]*:[\w-]+:.*\n)*)", flags=re.M
 )
@@ -183,15 +184,17 @@ def complaint(exercise, cell, wanted):
     return f"{exercise.label}: stub and solution differ:\n" + "\n".join(lines)
 
 
-def main(arguments):
-    only_check = "--check" in arguments
-    paths = [Path(a) for a in arguments if a != "--check"] or sorted(CHAPTERS.glob("*.ipynb"))
+def main(arguments=None):
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("notebooks", nargs="*", type=notebook_file, help="all chapters by default")
+    parser.add_argument("--check", action="store_true", help="change nothing; 1 if any differs")
+    options = parser.parse_args(arguments)
     wrong = 0
-    for path in paths:
+    for path in options.notebooks or sorted(CHAPTERS.glob("*.ipynb")):
         notebook = nbformat.read(path, as_version=4)
         changed = 0
         for exercise, cell, wanted in differences(notebook):
-            if only_check or cell is None or wanted is None:
+            if options.check or cell is None or wanted is None:
                 print(f"{path.name}, {complaint(exercise, cell, wanted)}")
                 wrong += 1
                 continue
@@ -200,11 +203,11 @@ def main(arguments):
         if changed:
             nbformat.write(notebook, path)
             print(
-                f"{path.name}: {changed} stubs written; now run: "
+                f"{path.name}: {changed} stub{'s' * (changed > 1)} written; now run: "
                 f"python -m tools.notebooks.execute {path}"
             )
     sys.exit(1 if wrong else 0)
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    main()

@@ -8,6 +8,7 @@ from helpers.models import count_parameters
 from helpers.studies import protocol
 from helpers.training import evaluate, fit
 from tools.runs.common import (
+    FIRST,
     build,
     first_losses,
     long_run,
@@ -44,8 +45,10 @@ def begin(configuration):
 
 def repeat(configuration, corpus):
     model = begin(configuration)
-    history = fit(model, play_and_curve()[0], steps=20, seed=configuration["seed"], device="cpu")
-    return history.step_loss
+    return fit(
+        model, play_and_curve()[0], steps=FIRST, seed=configuration["seed"], device="cpu",
+        progress=False,
+    ).step_loss  # fmt: skip
 
 
 def train(configuration, epochs):

@@ -5,7 +5,7 @@ from torch import nn
 
 from helpers.models import CharRNN
 from helpers.training import evaluate, fit
-from tools.runs.common import first_losses, long_run, rounded
+from tools.runs.common import FIRST, first_losses, long_run, rounded
 from tools.runs.course import CURVE, PLAY, SEEDS, all_plays, play_and_curve
 
 HIDDEN, EPOCHS, TESTED = 32, 24, (8, 24)
@@ -48,7 +48,7 @@ def begin(configuration):
 def repeat(configuration, corpus):
     model, _ = begin(configuration)
     train_ids, seed = play_and_curve()[0], configuration["seed"]
-    return fit(model, train_ids, steps=20, seed=seed, device="cpu", progress=False).step_loss
+    return fit(model, train_ids, steps=FIRST, seed=seed, device="cpu", progress=False).step_loss
 
 
 @long_run(

@@ -8,7 +8,7 @@ wider than the page can run smoothly. Each goes through a checkpoint and `helper
 tests/site/test_playground.py repeats the first steps.
 """
 
-import sys
+import argparse
 import tempfile
 from pathlib import Path
 
@@ -83,7 +83,9 @@ def make(cell, target=TARGET):
 
 
 if __name__ == "__main__":
-    for cell in sys.argv[1:] or LR:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("cells", nargs="*", choices=LR, help="all four by default")
+    for cell in parser.parse_args().cells or LR:
         made, exact, rounded = make(cell)
         print(
             f"{cell}: {made['bytes'] / 1e3:.0f} KB, logits within {made['largest_error']:g}; "

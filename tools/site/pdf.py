@@ -9,6 +9,7 @@ file is tagged for screen readers. It is printed twice: the first time tells on 
 each chapter and each solution lies. How a browser is found: tools/site/chromium.py.
 """
 
+import argparse
 import re
 import sys
 from pathlib import Path
@@ -215,11 +216,19 @@ def in_order(bookmarks):
         yield from in_order(bookmark.children)
 
 
-def main(site, out, *names):
-    site, out = Path(site).resolve(), Path(out).resolve()
-    parts = pages_in_order()
-    if names:
-        parts = [(part, [n for n in some if n in names]) for part, some in parts]
+def main(arguments=None):
+    parser = argparse.ArgumentParser(description="Print pages of the built site as one PDF.")
+    parser.add_argument("site", type=Path, help="such as _build/html")
+    parser.add_argument("out", type=Path, metavar="OUT.pdf")
+    parser.add_argument("pages", nargs="*", metavar="PAGE", help="such as chapters/lstm")
+    options = parser.parse_args(arguments)
+    site, out, parts = options.site.resolve(), options.out.resolve(), pages_in_order()
+    if unknown := set(options.pages) - {name for _, some in parts for name in some}:
+        parser.error(f"_toc.yml has no page {min(unknown)!r}; one of its pages is {parts[1][1][0]}")
+    if not (site / "index.html").is_file():
+        parser.error(f"{site} is no built site: make book builds one")
+    if options.pages:
+        parts = [(part, [n for n in some if n in options.pages]) for part, some in parts]
         parts = [(part, some) for part, some in parts if some]
     html, unfinished = site / "whole-book.html", out.with_name(f"{out.name}.part")
     book = one_page(site, parts)
@@ -238,4 +247,4 @@ def main(site, out, *names):
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    main()
