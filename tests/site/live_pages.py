@@ -5,6 +5,8 @@ from contextlib import contextmanager
 from tests.site.browser import watch
 from tools.site import live
 
+TWO_FRAMES = """() => new Promise((resolve) =>
+    requestAnimationFrame(() => requestAnimationFrame(resolve)))"""
 STYLES = ("book.css", "architectures.css", "playground/playground.css", "live/live.css")
 
 
@@ -43,4 +45,4 @@ def filled(page):
     page.wait_for_function(
         "() => [...document.querySelectorAll('.lv-mount')].every(m => m.querySelector('.lv > *'))"
     )
-    page.wait_for_timeout(50)  # pictures are drawn when their width is known
+    page.evaluate(TWO_FRAMES)  # pictures are drawn when their width is known

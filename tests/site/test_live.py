@@ -5,10 +5,12 @@ What a figure computes is held equal to Python in tests/site/test_live_figures.p
 
 import json
 import re
+from contextlib import suppress
 from importlib import resources
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import TimeoutError
 from sphinx.application import Sphinx
 
 from helpers.corpus import load_corpus
@@ -28,12 +30,11 @@ CUT_OFF = """() => [...document.querySelectorAll('.lv, .lv *')].filter(e => {
       && !e.closest('.pg-scroll, .pg-hidden'); }).map(e => e.outerHTML.slice(0, 100))"""
 
 
-def shown(page):
-    """All that a reader sees: text, lengths of bars, colours, pictures, fields."""
-    return page.evaluate(
-        "() => document.querySelector('.lv').innerHTML"
-        " + [...document.querySelectorAll('.lv :is(i, b)')].map(e => e.style.cssText)"
-    )
+# All that a reader sees: text, lengths of bars, colours, pictures, fields.
+SHOWN = (
+    "(document.querySelector('.lv').innerHTML"
+    " + [...document.querySelectorAll('.lv :is(i, b)')].map(e => e.style.cssText))"
+)
 
 
 # ---------------------------------------------------------------- files and pages
@@ -212,10 +213,10 @@ def test_a_strip_is_coloured_in_both_modes(parts_page):
         ["", ""],
     ]
     parts_page.evaluate("document.documentElement.dataset.theme = 'dark'")
-    parts_page.wait_for_timeout(50)
-    dark = parts_page.evaluate(colours)
+    parts_page.wait_for_function(
+        "() => made.strip.spans[0].style.background === 'rgb(74, 163, 223)'"
+    )
     parts_page.evaluate("document.documentElement.dataset.theme = 'light'")
-    assert dark[0][0] == "rgb(74, 163, 223)"
 
 
 def test_a_diagram_has_values_in_its_boxes_and_on_its_arrows(parts_page):
@@ -231,9 +232,10 @@ def test_a_diagram_has_values_in_its_boxes_and_on_its_arrows(parts_page):
 
 
 def test_what_changes_is_said_once_the_hand_rests(parts_page):
-    said = parts_page.locator(".lv [role=status]")
-    parts_page.evaluate("made.say.say('one'); made.say.say('two')")
-    assert said.inner_text() == ""
+    at_once = parts_page.evaluate(
+        "made.say.say('one'), made.say.say('two'), made.say.element.textContent"
+    )
+    assert at_once == ""
     parts_page.wait_for_function("() => made.say.element.textContent === 'two'")
 
 
@@ -252,7 +254,7 @@ def test_every_native_control_changes_what_is_shown(browser, static, name):
         controls = page.locator(".lv :is(input, select, button, textarea):not([disabled])").all()
         assert controls
         for control in controls:
-            before, kind = shown(page), control.evaluate("e => e.type")
+            before, kind = page.evaluate(SHOWN), control.evaluate("e => e.type")
             control.focus()
             if kind in ("text", "textarea"):
                 page.keyboard.type("we")
@@ -260,13 +262,13 @@ def test_every_native_control_changes_what_is_shown(browser, static, name):
                 page.keyboard.press({"range": "ArrowLeft"}.get(kind, "Space"))
                 if kind.startswith("select"):
                     control.select_option(index=1)
-                elif kind == "range" and shown(page) == before:  # it stood at its end
+                elif kind == "range" and page.evaluate(SHOWN) == before:  # it stood at its end
                     page.keyboard.press("ArrowRight")
-            for _ in range(40):  # two seconds on a loaded machine; 50 ms elsewhere
-                page.wait_for_timeout(50)
-                if shown(page) != before:
-                    break
-            assert shown(page) != before, control.evaluate("e => e.labels?.[0]?.textContent")
+            with suppress(TimeoutError):
+                page.wait_for_function(f"before => {SHOWN} !== before", arg=before)
+            assert page.evaluate(SHOWN) != before, control.evaluate(
+                "e => e.labels?.[0]?.textContent"
+            )
 
 
 def test_axe_finds_no_violation_in_any_figure(browser, static):
@@ -295,9 +297,7 @@ def test_no_task_takes_50_ms(browser, static):
 
 def read_message(browser, static):
     with figures_page(browser, static, ["ladder"], width=800) as page:
-        said = page.locator(".lv-mount [role=status]")
-        assert said.inner_text().startswith("This figure cannot be shown.")
-        page.wait_for_timeout(100)
+        page.get_by_text("This figure cannot be shown.").wait_for()
 
 
 def test_a_figure_whose_data_cannot_be_loaded_says_so(browser, static):

@@ -400,12 +400,17 @@ def play(page, name="Play", pace="Infinity"):
     """Press the button and wait for the end."""
     if name == "Play":
         page.get_by_label("Pace").select_option(pace)
-    else:  # what was typed is coloured by itself after a moment; let that end
-        page.wait_for_timeout(600)
+        page.get_by_role("button", name=name).click()
+    else:  # what was typed is coloured by itself too: in that moment the button says "Stop"
         page.wait_for_function(
-            "n => document.querySelector('.pg-play').textContent === n", arg=name
+            """name => {
+                const button = document.querySelector(".pg-play");
+                if (button.textContent !== name) return false;
+                button.click();
+                return true;
+            }""",
+            arg=name,
         )
-    page.get_by_role("button", name=name).click()
     finished(page, name)
 
 
@@ -417,11 +422,13 @@ def finished(page, name="Play"):
     )
 
 
-def has_written(page, least):
-    """Wait until so many characters stand in the page."""
-    page.wait_for_function(
-        "least => document.querySelectorAll('.pg-text [data-place]').length >= least", arg=least
-    )
+def begin_on_a_clock(page):
+    """Press play, at 40 characters a second; they pass only as ``page.clock`` says from here on."""
+    page.clock.install(time=0)
+    page.clock.pause_at(1000)
+    page.get_by_label("Pace").select_option("40")
+    page.get_by_role("button", name="Play").click()
+    page.locator(".pg-message", has_text="Writing").wait_for()
 
 
 def message(page):
@@ -557,21 +564,19 @@ def test_it_writes_what_python_writes_and_says_how(opened):
 
 def test_text_streams_and_stops_and_goes_on(opened):
     page = opened()
+    begin_on_a_clock(page)
     lengths = []
-    page.get_by_label("Pace").select_option("40")
-    page.get_by_role("button", name="Play").click()
-    for least in (12, 20, 30):
-        page.wait_for_function(
-            f"document.querySelectorAll('.pg-text [data-place]').length >= {least}"
-        )
+    for _ in range(3):
+        page.clock.run_for(300)
         lengths.append(len(text_of(page)))
+    assert np.diff([0, *lengths]).tolist() == pytest.approx([12, 12, 12], abs=1)
     page.get_by_role("button", name="Stop").click()
     stopped = text_of(page)
-    assert lengths == sorted(set(lengths))
-    assert lengths[-1] <= len(stopped) < 300
+    assert len(stopped) == lengths[-1]
     assert message(page) == f"{len(stopped) - len(HAMLET)} characters written."
-    page.wait_for_timeout(200)
+    page.clock.run_for(300)
     assert text_of(page) == stopped
+    page.clock.resume()
     play(page)
     assert text_of(page) == python_text(length=len(stopped) - len(HAMLET) + 500)
 
@@ -839,19 +844,18 @@ def test_the_bars_follow_a_slider_before_and_after_play(opened):
 
 def test_a_place_that_is_pointed_at_holds_while_the_text_grows(opened):
     page = opened()
-    page.get_by_label("Pace").select_option("40")
-    page.get_by_role("button", name="Play").click()
-    has_written(page, 20)
+    begin_on_a_clock(page)
+    page.clock.run_for(500)
     page.locator(".pg-text [data-place='12']").hover()
     said = page.locator(".pg-readout").first
     assert said.inner_text().startswith("Place 13, ")
-    has_written(page, 60)
+    page.clock.run_for(1000)
+    assert len(text_of(page)) > 50
     assert said.inner_text().startswith("Place 13, ")
     assert page.locator(".pg-at").get_attribute("data-place") == "12"
     page.mouse.move(5, 5)
-    has_written(page, 80)
-    assert int(re.match(r"Place (\d+),", said.inner_text())[1]) > 60
-    page.get_by_role("button", name="Stop").click()
+    page.clock.run_for(100)
+    assert said.inner_text().startswith(f"Place {len(text_of(page))}, ")
 
 
 def test_a_rule_stands_where_the_settings_changed(opened):
@@ -924,13 +928,10 @@ def test_the_text_can_be_looked_through_by_keyboard(opened):
 def test_gates_grow_with_the_text_and_are_those_of_record_gates(opened):
     page = opened()
     canvas = page.locator("canvas:visible")
-    page.get_by_label("Pace").select_option("40")
-    page.get_by_role("button", name="Play").click()
+    begin_on_a_clock(page)
     widths = []
-    for least in (12, 20, 30):
-        page.wait_for_function(
-            f"document.querySelectorAll('.pg-text [data-place]').length >= {least}"
-        )
+    for _ in range(3):
+        page.clock.run_for(300)
         widths.append(canvas.bounding_box()["width"])
     page.get_by_role("button", name="Stop").click()
     assert widths == sorted(set(widths))
@@ -1204,6 +1205,7 @@ def test_it_works_by_keyboard_alone(opened):
         assert outline == "solid", reached[-1]
     assert reached[:4] == ["Network", "Play", "Copy", "Reset"]
     assert reached[-7:] == ["Prompt", "Temperature", "Top-k", "Top-p", "Min-p", "Seed", "Pace"]
+    page.get_by_label("Pace").select_option("5")  # a hundred seconds, to be stopped in
     page.get_by_role("button", name="Play").focus()
     page.keyboard.press("Enter")
     page.get_by_role("button", name="Stop").wait_for()
@@ -1282,11 +1284,14 @@ def test_every_mode_is_accessible_and_fits(opened, width):
         if network:
             choose(page, network)
         page.get_by_role("button", name=button).click()
-        if button == "Play":
-            page.locator(".pg-message", has_text="Writing").wait_for()
-        page.locator(".pg-text [data-place='40']:visible").first.wait_for(state="attached")
-        if button == "Play":
-            page.get_by_role("button", name="Stop").click()
+        if button == "Play":  # a few characters come in a frame, and it is asked in each
+            page.wait_for_function(
+                """() => {
+                    if (!document.querySelector(".pg-text [data-place='40']")) return false;
+                    document.querySelector(".pg-play").click();
+                    return true;
+                }"""
+            )
         finished(page, button)
         point(page, 20)
         page.mouse.down()
@@ -1318,9 +1323,8 @@ def test_colours_follow_the_theme(opened):
     ground = "getComputedStyle(document.querySelector('.pg')).backgroundColor"
     dark_ground = page.evaluate(ground)
     page.evaluate("document.documentElement.dataset.theme = 'light'")
-    page.wait_for_timeout(100)
     assert in_dark > 0.02
-    assert page.evaluate(shade) < in_dark / 2
+    page.wait_for_function(f"most => ({shade})() < most", arg=in_dark / 2)
     assert page.evaluate(ground) != dark_ground
 
 
