@@ -3,11 +3,24 @@
 import json
 import os
 from contextlib import contextmanager
+from importlib import resources
 
 import pytest
 from playwright.sync_api import sync_playwright
 
 from tools.site.chromium import launch
+
+TWO_FRAMES = """() => new Promise((resolve) =>
+    requestAnimationFrame(() => requestAnimationFrame(resolve)))"""
+# The rules of WCAG 2.2, A and AA; or those on colours alone, which another mode can break.
+AXE = """async ([within, onlyColours]) => {
+    const colours = ['color-contrast', 'link-in-text-block'];
+    const all = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa'];
+    const { violations } = await axe.run(within, {
+        runOnly: onlyColours ? colours : all, resultTypes: ['violations'], preload: false,
+    });
+    return violations.flatMap((v) => v.nodes.map((n) => `${v.id}: ${n.html.slice(0, 160)}`));
+}"""
 
 
 @contextmanager
@@ -25,18 +38,30 @@ def chromium():
             browser.close()
 
 
+KEPT = {}  # contexts of a browser, by their options: to make one takes longer than to open a page
+
+
+def new_page(browser, **options):
+    """A page in a context with these options, as in a window of its own; the context is kept for
+    the next such page, so that what holds for all its pages, as a clock does, wants another."""
+    kept = browser, repr(options)
+    if kept not in KEPT:
+        KEPT[kept] = browser.new_context(**options)
+    return KEPT[kept].new_page()
+
+
 @contextmanager
 def page_of(browser, folder, *scripts):
     """An empty page from the disk with scripts; what it complains of fails the test."""
     file = folder / "page.html"
     sources = "".join(f'<script src="{script.as_uri()}"></script>' for script in scripts)
     file.write_text(f"<!doctype html>{sources}", encoding="utf-8")
-    page = browser.new_page()
+    page = new_page(browser)
     complaints = watch(page)
     page.goto(file.as_uri())
     yield page
-    assert complaints == []
     page.close()
+    assert complaints == []
 
 
 def watch(page):
@@ -98,3 +123,19 @@ def no_long_task(browser, page, act, most=50, tries=3):
         if tasks[0] < most:
             return
     pytest.fail(f"the longest tasks of each try, in ms: {longest}")
+
+
+def axe_script():
+    """axe-core's source: a package brings it along, and this repository has no copy."""
+    return (resources.files("axe_playwright_python") / "axe.min.js").read_text(encoding="utf-8")
+
+
+def violations(page, within):
+    """What axe-core finds in a part of a page, when it is dark, and of colours when it is light."""
+    page.evaluate(axe_script())
+    found = []
+    for mode in ("dark", "light"):
+        page.evaluate("mode => { document.documentElement.dataset.theme = mode; }", mode)
+        page.evaluate(TWO_FRAMES)  # what is painted by a script is painted again
+        found += [f"{mode}: {each}" for each in page.evaluate(AXE, [within, mode == "light"])]
+    return found

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from filelock import FileLock
 
-from tests.site.browser import chromium, page_of, watch
+from tests.site.browser import chromium, new_page, page_of, watch
 from tools.site import architectures
 from tools.site.live import STATIC, figures, needed
 from tools.site.playground import write_texts
@@ -97,19 +97,23 @@ def static(tmp_path_factory):
 
 @pytest.fixture
 def opened(browser, small_site):
-    """Opens a page from the disk; afterwards it must not have complained, nor left the disk."""
-    contexts, complaints = [], []
+    """Opens a page from the disk; afterwards it must not have complained, nor left the disk.
+    With a ``clock``, time passes in it only as ``page.clock`` says."""
+    pages, complaints = [], []
 
-    def open_page(name="index", width=1280, **options):
-        context = browser.new_context(viewport={"width": width, "height": 900}, **options)
-        contexts.append(context)
-        page = context.new_page()
+    def open_page(name="index", width=1280, clock=False, **options):
+        options |= {"viewport": {"width": width, "height": 900}}
+        page = browser.new_page(**options) if clock else new_page(browser, **options)
+        pages.append(page)
         page.set_default_timeout(30_000)
         complaints.append(watch(page))
         page.goto((small_site / f"{name}.html").as_uri())
+        if clock:
+            page.clock.install(time=0)
+            page.clock.pause_at(1000)
         return page
 
     yield open_page
-    for context in contexts:
-        context.close()
+    for page in pages:
+        page.close()
     assert [c for some in complaints for c in some] == []

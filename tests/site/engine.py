@@ -8,7 +8,11 @@ import torch
 from helpers.checkpoint import save
 from helpers.cli.export import export
 from helpers.models import evaluating, predict
+from tests.site.conftest import PLAYGROUND
 from tests.small import tiny
+
+CELLS = ("rnn", "lstm", "gru", "transformer")
+MODELS = {cell: PLAYGROUND / "models" / f"{cell}.js" for cell in CELLS}  # the book's, trained
 
 
 def give(page, path):

@@ -2,11 +2,9 @@
 
 from contextlib import contextmanager
 
-from tests.site.browser import watch
+from tests.site.browser import TWO_FRAMES, new_page, watch
 from tools.site import live
 
-TWO_FRAMES = """() => new Promise((resolve) =>
-    requestAnimationFrame(() => requestAnimationFrame(resolve)))"""
 STYLES = ("book.css", "architectures.css", "playground/playground.css", "live/live.css")
 
 
@@ -29,12 +27,11 @@ def figures_page(browser, static, names, mode="light", width=1280, before="", pl
     )
     file = static.parent / f"{'-'.join(names)[:60]}-{mode}-{width}.html"
     file.write_text(html, encoding="utf-8")
-    context = browser.new_context(viewport={"width": width, "height": 900})
-    page = context.new_page()
+    page = new_page(browser, viewport={"width": width, "height": 900})
     complaints = watch(page)
     page.goto(file.as_uri())
     yield page
-    context.close()
+    page.close()
     assert complaints == [], complaints
 
 

@@ -7,10 +7,9 @@ import torch
 from helpers import models
 from helpers.cli.export import read
 from helpers.models import evaluating, predict, rotate, rotations, window_mask
+from tests.site.engine import MODELS
 from tests.site.live_pages import figures_page
-from tests.site.test_live_figures import ROOT
 
-MODEL = ROOT / "extra/_static/playground/models/transformer.js"
 TEXT = "Where is the king? The king is in the forest.\nIs the king with the queen, or is he not?\n"
 
 
@@ -30,7 +29,7 @@ def page(browser, static):
 
 @pytest.fixture
 def transformer():
-    model, vocab, _ = read(MODEL)
+    model, vocab, _ = read(MODELS["transformer"])
     return model, vocab
 
 

@@ -17,6 +17,7 @@ from helpers.corpus import Vocabulary, load_corpus
 from helpers.models import evaluating, predict
 from helpers.ngram import NGram
 from helpers.sampling import generate, next_distribution
+from tests.site.engine import MODELS
 from tests.site.live_pages import figures_page
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -170,7 +171,7 @@ def test_the_next_character_is_drawn_as_in_python(bare):
     """Logits of the book's LSTM; temperature before the cuts as helpers.sampling has it, and
     after them; what is written, with NumPy's random numbers."""
     page = bare("sampling", "models/lstm")
-    model, vocab, _ = read(ROOT / "extra/_static/playground/models/lstm.js")
+    model, vocab, _ = read(MODELS["lstm"])
     prompt = "CORIOLANUS:\nMy h"
     page.evaluate("globalThis.model = charbook.engine.load(charbookModels.lstm)")
     ours = page.evaluate(

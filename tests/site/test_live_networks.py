@@ -10,11 +10,11 @@ from helpers.cli.export import read
 from helpers.gates import record_gates
 from helpers.models import CharRNN
 from helpers.studies.lstm import GATE_COLOURS
+from tests.site.engine import MODELS
 from tests.site.live_pages import figures_page, filled
-from tests.site.test_live_figures import ROOT, from_lesson
+from tests.site.test_live_figures import from_lesson
 
 FIGURES = ("lstm", "lstm-reads", "gates", "gru", "numpy-lstm")
-LSTM = ROOT / "extra/_static/playground/models/lstm.js"
 LINES = "If music be the food of love, play on,\nGive me excess of it!"
 
 
@@ -29,7 +29,7 @@ def page(browser, static):
 
 @pytest.fixture(scope="module")
 def lstm():
-    model, vocab, _ = read(LSTM)
+    model, vocab, _ = read(MODELS["lstm"])
     return model, vocab
 
 

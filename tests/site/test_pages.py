@@ -13,7 +13,6 @@ import json
 import re
 import threading
 from contextlib import suppress
-from importlib import resources
 from itertools import chain
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -25,7 +24,7 @@ import yaml
 from playwright.sync_api import TimeoutError
 
 from helpers.plotting import COLOURS
-from tests.site.browser import watch
+from tests.site.browser import axe_script, new_page, watch
 from tools.site.architectures import on_dark_pages
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -41,8 +40,10 @@ UNFOLD = """() => {
   for (const folded of document.querySelectorAll('article details')) folded.open = true;
   for (const button of document.querySelectorAll('.toggle-hidden .toggle-button')) button.click();
 }"""
-REACHABLE = """() => [...document.querySelectorAll('article pre')].every(
-  e => e.scrollWidth <= e.clientWidth || e.tabIndex === 0)"""
+REACHABLE = """() => [...document.querySelectorAll(
+  'article :is(pre, .cell_output > .output, .pst-scrollable-table-container)'
+)].every(e => e.scrollWidth <= e.clientWidth && e.scrollHeight <= e.clientHeight
+  || e.tabIndex === 0)"""
 # A page has thousands of coloured words of code, links, and cells of tables. For colours, one of
 # each kind in each kind of box is enough: a block in which nothing is new is taken away, and
 # axe-core takes a fraction of the time. What has a style of its own is a kind of its own.
@@ -71,7 +72,9 @@ THIN = """() => {
   for (const word of words) word.replaceWith(word.textContent);
   for (const block of old) block.remove();
 }"""
-# What makes an element of a page's HTML one of a kind.
+# What makes an element of a page's HTML one of a kind: not the names of single ones. What a live
+# figure draws is looked at in tests/site/test_live.py, whichever page it stands on.
+NAMES = ("tag_", "admonition-", "charbook-live-")
 ELEMENT = re.compile(r"<([a-z]\w*)((?:\s[^<>]*)?)>")
 ATTRIBUTE = re.compile(r'(class|style|role)="([^"]*)"')
 MODE = """mode => {
@@ -128,18 +131,13 @@ def server(site):
         running.shutdown()
 
 
-def axe_script():
-    """axe-core's source: a package brings it along, and this repository has no copy."""
-    return (resources.files("axe_playwright_python") / "axe.min.js").read_text(encoding="utf-8")
-
-
 def kinds(html):
     """The kinds of elements in a page's article: tags with each class, role and colour."""
     found = set()
     for tag, attributes in ELEMENT.findall(html[html.find("<article") :]):
         has = dict(ATTRIBUTE.findall(attributes))
         classes = has.get("class", "").split()
-        found |= {(tag, c) for c in classes if not c.startswith(("tag_", "admonition-"))}
+        found |= {(tag, c) for c in classes if not c.startswith(NAMES)}
         found |= {(tag, has.get("role"))}
         found |= {
             (tag, style) for style in [has.get("style", "")] if re.search("colo|backg", style)
@@ -156,12 +154,9 @@ def one_of_each_kind(pages):
 
 
 def settle(page):
-    """Wait for fonts and equations, unfold, and wait for the theme's scripts, which wait 0.3 s.
-
-    They make what scrolls reachable by keyboard.
-    """
+    """Wait for fonts and equations, unfold, and wait for the theme's scripts, which make what
+    scrolls reachable by keyboard, 0.3 s later."""
     unfold(page)
-    page.wait_for_timeout(400)
     with suppress(TimeoutError):  # on a busy machine they wait longer; axe-core has the last word
         page.wait_for_function(REACHABLE, timeout=5000)
 
@@ -192,9 +187,9 @@ def sample(site):
 @pytest.fixture(scope="module")
 def from_disk(browser, site, sample):
     """name -> (complaints, violations) of pages opened from the disk on a wide screen."""
-    context, seen = browser.new_context(viewport=WIDE, reduced_motion="reduce"), {}
+    seen = {}
     for name in sample:
-        page = context.new_page()
+        page = new_page(browser, viewport=WIDE, reduced_motion="reduce")
         complaints = watch(page)
         page.on(
             "request",
@@ -208,15 +203,7 @@ def from_disk(browser, site, sample):
         settle(page)
         seen[name] = complaints, violations(page)
         page.close()
-    context.close()
     return seen
-
-
-@pytest.fixture(scope="module")
-def phone(browser):
-    context = browser.new_context(viewport=PHONE, reduced_motion="reduce")
-    yield context
-    context.close()
 
 
 def leaving(page, server):
@@ -239,9 +226,11 @@ def test_axe_finds_no_violation(from_disk, mode):
 
 
 @pytest.mark.parametrize("name", PAGES)
-def test_a_page_on_a_phone_asks_no_other_server_and_nothing_is_cut_off(phone, server, sample, name):
+def test_a_page_on_a_phone_asks_no_other_server_and_nothing_is_cut_off(
+    browser, server, sample, name
+):
     """The page does not scroll sideways; what is wider scrolls in its own box."""
-    page = phone.new_page()
+    page = new_page(browser, viewport=PHONE, reduced_motion="reduce")
     outside = leaving(page, server)
     page.goto(f"{server}/{name}.html")
     (settle if name in sample else unfold)(page)
@@ -306,7 +295,7 @@ SPOILT = {
 
 def all_complaints(browser, server, html):
     """What the checks above say of a landing page with this HTML, on a phone."""
-    page = browser.new_page(viewport=PHONE, reduced_motion="reduce")
+    page = new_page(browser, viewport=PHONE, reduced_motion="reduce")
     page.route("https://**", lambda route: route.abort())
     page.route("**/intro.html", lambda route: route.fulfill(body=html, content_type="text/html"))
     outside = leaving(page, server)
@@ -332,7 +321,7 @@ def test_a_spoilt_page_is_refused(browser, server, site):
 
 
 def test_search_works_from_the_disk(browser, site):
-    page = browser.new_page()
+    page = new_page(browser)
     complaints = watch(page)
     page.goto((site / "search.html").as_uri() + "?q=forget+gate")
     page.wait_for_selector("#search-results li a")
@@ -363,7 +352,7 @@ def test_the_landing_page_is_light_and_needs_no_script_to_be_read(browser, site,
     """Under 1.3 MB with the weights of the network that writes; and its text and its picture
     stand without scripts."""
     loaded = {}
-    page = browser.new_page(viewport=WIDE)
+    page = new_page(browser, viewport=WIDE)
     page.on("response", lambda r: loaded.setdefault(r.url, len(r.body())))
     page.goto(f"{server}/intro.html")
     settle(page)
@@ -373,7 +362,7 @@ def test_the_landing_page_is_light_and_needs_no_script_to_be_read(browser, site,
     assert any(url.endswith("models/lstm.js") for url in loaded)
     assert sum(loaded.values()) < 1_300_000, sorted(loaded.items(), key=lambda x: -x[1])[:8]
 
-    page = browser.new_page(viewport=WIDE, java_script_enabled=False)
+    page = new_page(browser, viewport=WIDE, java_script_enabled=False)
     page.goto((site / "intro.html").as_uri())
     for what in (
         "article h1",
@@ -418,7 +407,7 @@ def test_colours_of_architectures_can_be_seen_and_those_of_text_read(browser):
     """On dark pages they are what the style sheet makes of a figure's colours there."""
     light, dark = variables("light"), variables("dark")
     assert light.keys() == dark.keys()
-    page = browser.new_page()
+    page = new_page(browser)
     for name, colour in COLOURS.items():
         page.set_content(
             f'<p style="background: {colour}; filter: invert(1) hue-rotate(180deg)">a</p>'
@@ -441,7 +430,7 @@ def picture(locator):
 @pytest.mark.parametrize("mode", ["light", "dark"])
 def test_figures_can_be_read_in_both_modes(browser, site, mode):
     """The ground is the page's own, text stands out from it, and each line has its colour."""
-    page = browser.new_page(viewport=WIDE, color_scheme=mode)
+    page = new_page(browser, viewport=WIDE, color_scheme=mode)
     page.goto((site / "intro.html").as_uri())
     settle(page)
     seen = picture(page.locator(".cbc-result figure img")).reshape(-1, 3)
@@ -464,7 +453,7 @@ HIDDEN_ON_PAPER = (
 
 def test_a_page_prints_without_what_one_presses(browser, site):
     """As dark as the screen may be, the paper is white."""
-    page = browser.new_page(viewport=WIDE, color_scheme="dark")
+    page = new_page(browser, viewport=WIDE, color_scheme="dark")
     page.goto((site / "chapters/lstm.html").as_uri())
     page.wait_for_function(READY)
     assert page.evaluate("document.documentElement.dataset.theme") == "dark"

@@ -5,7 +5,7 @@
 On all training plays, the learning rate warmed up and falling to zero: about six minutes of one
 core for the recurrent ones, with Adam, and thirteen for the Transformer, with Muon. They are no
 wider than the page can run smoothly. Each goes through a checkpoint and `helpers.cli.export`;
-tests/site/test_playground.py repeats the first steps.
+tests/tools/test_playground_models.py repeats the first steps.
 """
 
 import argparse

@@ -1,6 +1,6 @@
 "use strict";
 /* A text's way to ids, and what an n-gram model makes of them. Equal to helpers/corpus.py and
-   ngram.py; tests/site/test_train_here.py holds them together. */
+   ngram.py; tests/site/test_trainer.py holds them together. */
 charbook.define("corpus", [], () => {
   const LIMITS = { shortest: 1000, longest: 1_000_000, characters: 500 };
   const HELD_OUT = 0.1;

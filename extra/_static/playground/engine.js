@@ -1,6 +1,6 @@
 "use strict";
 /* The book's models in plain JavaScript: from an exported file and ids to logits. Here are the
-   recurrent ones, equal to helpers/models.py and gates.py, which tests/site/test_playground.py
+   recurrent ones, equal to helpers/models.py and gates.py, which tests/site/test_engine.py
    holds together; transformer.js adds its own. */
 charbook.define("engine", [], () => {
   function bytesFromBase64(text) {

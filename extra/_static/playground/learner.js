@@ -1,6 +1,6 @@
 "use strict";
 /* The book's LSTM forwards, and backwards through time, with gradient clipping and Adam. Equal to
-   helpers/numpy_lstm.py; tests/site/test_train_here.py holds them together. */
+   helpers/numpy_lstm.py; tests/site/test_trainer.py holds them together. */
 charbook.define("learner", ["plain", "simd"], ({ plain }, { simd }) => {
   /* PyTorch's names -> shapes, in its order. */
   const shapes = (V, E, H) => ({

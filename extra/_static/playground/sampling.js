@@ -1,6 +1,6 @@
 "use strict";
 /* From logits to text: the settings, random numbers as NumPy draws them, writing and reading.
-   Equal to helpers/sampling.py; tests/site/test_playground.py holds them together. */
+   Equal to helpers/sampling.py; tests/site/test_engine.py holds them together. */
 charbook.define("sampling", [], () => {
   /* Indices by falling probability; of equals, the one earlier in the vocabulary first. */
   function byProbability(p) {
