@@ -199,6 +199,8 @@ def _read_part(folder, description, part):
 def _read_description(path):
     if not path.parent.exists():
         raise FileNotFoundError(f"there is no folder {path.parent}")
+    if not path.parent.is_dir():
+        raise FileNotFoundError(f"{path.parent} is a file, and a trained model is a folder")
     if not path.is_file():
         raise FileNotFoundError(f"{path.parent} holds no checkpoint: {path} is missing")
     try:

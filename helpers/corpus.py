@@ -174,8 +174,9 @@ def load_corpus(name, limit=None):
     (a byte-order mark is dropped, and line ends become ``\\n``). ``limit`` keeps the first
     so many characters.
 
-    Raises FileNotFoundError (no such name or file), ConnectionError (not here and cannot
-    be downloaded), ValueError (empty, not UTF-8, zero bytes, wrong checksum, bad limit).
+    Raises FileNotFoundError (no such name or file), TypeError (neither), ConnectionError (not
+    here and cannot be downloaded), ValueError (empty, not UTF-8, zero bytes, wrong checksum, bad
+    limit).
     """
     if limit is not None:
         limit = whole_number("limit", limit)
@@ -193,16 +194,22 @@ def load_corpus(name, limit=None):
 
 def locate(name):
     """The path of a corpus, downloaded if need be; a named one is checked. See load_corpus."""
+    if not isinstance(name, str | os.PathLike):
+        raise TypeError(f"a corpus is a name or the path of a text file, not {shown(name)}")
     if name in plays.NAMES:
         return plays.write(name, cache_folder())
     if name in SOURCES:
         path = on_this_machine(name) or _download(name, SOURCES[name])
         _check_sha256(path.read_bytes(), SOURCES[name], path)
         return path
+    if not str(name):  # an unset variable of a shell; as a path it would be this folder
+        raise FileNotFoundError("the name of a text is empty: give a corpus or a text file")
     path = expand_user(name)
     if os.path.isdir(path):
         raise FileNotFoundError(f"{path} is a folder: give the path of one text file")
     if not os.path.isfile(path):  # unlike Path's methods, False also for what cannot be a name
+        if os.path.exists(path):
+            raise FileNotFoundError(f"{path} is a pipe or a device: write its text into a file")
         near = difflib.get_close_matches(str(name), (*SOURCES, *plays.NAMES), n=1)
         hint = f"Did you mean {near[0]!r}? " if near else ""
         raise FileNotFoundError(

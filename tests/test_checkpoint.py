@@ -110,6 +110,8 @@ def test_a_description_cut_short_is_refused(saved):
 def test_missing_parts_are_named(saved, tmp_path):
     with pytest.raises(FileNotFoundError, match=r"there is no folder .*elsewhere$"):
         load(tmp_path / "elsewhere")
+    with pytest.raises(FileNotFoundError, match=r"json is a file, and a trained model is a folder"):
+        load(saved / "checkpoint.json")
     with pytest.raises(FileNotFoundError, match="holds no checkpoint"):
         load(tmp_path)
     weights_of(saved).unlink()

@@ -1,4 +1,5 @@
 import hashlib
+import os
 
 import numpy as np
 import pytest
@@ -129,6 +130,21 @@ def test_a_missing_file_and_a_folder_are_named(tmp_path):
         load_corpus(tmp_path / "nowhere.txt")
     with pytest.raises(FileNotFoundError, match="is a folder"):
         load_corpus(tmp_path)
+    with pytest.raises(FileNotFoundError, match="the name of a text is empty: give"):
+        load_corpus("")
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no named pipes here")
+def test_a_pipe_is_told_from_what_is_not_there(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(FileNotFoundError, match="is a pipe or a device: write its text into"):
+        load_corpus(tmp_path / "pipe")
+
+
+@pytest.mark.parametrize("name", [None, 3, [], b"austen"])
+def test_what_can_be_no_name_is_refused(name):
+    with pytest.raises(TypeError, match="a corpus is a name or the path of a text file, not "):
+        load_corpus(name)
 
 
 def test_bytes_that_are_not_utf8_are_located(tmp_path):

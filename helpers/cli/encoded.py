@@ -71,7 +71,7 @@ def find_texts(sources):
         path = expand_user(source)
         if source == STDIN:
             found.append(STDIN)
-        elif source not in SOURCES and os.path.isdir(path):
+        elif source and source not in SOURCES and os.path.isdir(path):
             files, linked = _files_below(path)
             binary = [file for file in files if _is_binary(file)]
             texts = sorted(set(files).difference(binary), key=_parts)

@@ -430,6 +430,7 @@ def test_a_text_that_cannot_be_trained_on(tmp_path, name):
     ("arguments", "message"),
     [
         ([], "name a text to train on"),
+        ([""], "^the name of a text is empty"),  # and not all of this folder
         (["austen", "--cell", "mamba"], "^invalid value for '--cell': 'mamba' is not one of 'rnn'"),
         (["austen", "--steps", "0"], "'--steps'.* 1"),
         (["austen", "--lr", "-1"], "'--lr': it must be a finite number above 0, not -1"),

@@ -15,7 +15,7 @@ from torch.nn import functional as F
 
 from helpers.studies import protocol
 from helpers.training import epoch_batches, train_step
-from tools.runs.common import build, first_losses, long_run, rounded, stored_blocks
+from tools.runs.common import FIRST, build, first_losses, long_run, rounded, stored_blocks
 from tools.runs.course import PLAY, all_plays, play_and_curve
 
 SEEDS, EPOCHS, CHARACTERS = (1, 2, 3), 5, 1600  # characters predicted in an update
@@ -104,7 +104,7 @@ def beyond(model, texts, streamed):
 @long_run(
     "carrying-state",
     corpus="shakespeare",
-    repeat=lambda configuration, corpus: train_way(configuration, epochs=1, steps=20)[1],
+    repeat=lambda configuration, corpus: train_way(configuration, epochs=1, steps=FIRST)[1],
     plan=[dict(zip(NAMES, way, strict=True)) | {"seed": seed} for seed in SEEDS for way in WAYS],
     settings={
         "play": PLAY, "epochs": EPOCHS, "characters": CHARACTERS, "burn_in": BURN_IN,
