@@ -44,8 +44,9 @@ def export(folder, to, precision="float16", about=None):
 
     Raises FileNotFoundError where there is no folder for it; ValueError for an unknown
     precision, another ending than .js, a script there that is no exported model, weights too
-    large for the precision, and for a model that the page cannot run: it knows what
-    ``ARCHITECTURES`` says is ``in_page``, recurrent networks with one layer.
+    large for the precision, lone halves of a surrogate pair that would be joined, and for a
+    model that the page cannot run: it knows what ``ARCHITECTURES`` says is ``in_page``,
+    recurrent networks with one layer.
     """
     to = Path(to)
     if precision not in PRECISIONS:
@@ -64,6 +65,9 @@ def export(folder, to, precision="float16", about=None):
             f"a page runs {cells}, recurrent networks with one layer; this checkpoint holds "
             f"{layers} of {cell!r}"
         )
+    characters = "".join(vocab.chars)
+    if json.loads(json.dumps(characters)) != characters:
+        raise ValueError("the vocabulary has both halves of a surrogate pair, which a page joins")
     weights = {k: v.numpy() for k, v in model.state_dict().items()}
     packed = {name: pack(value, precision) for name, value in weights.items()}
     text = generate(model, vocab, vocab.chars[0], CHECKED - 1, seed=0)
@@ -80,7 +84,7 @@ def export(folder, to, precision="float16", about=None):
         "format": FORMAT,
         "version": VERSION,
         "config": model.config,
-        "characters": "".join(vocab.chars),
+        "characters": characters,
         "precision": precision,
         "largest_error": _round_up(difference),
         "about": about or {},
@@ -111,7 +115,10 @@ def read(path):
         raise ValueError(f"{path} is no exported model of this version of the book")
     try:
         model = _rebuild(description["config"], description["weights"])
-        return model, Vocabulary(description["characters"]), description
+        vocab = Vocabulary(description["characters"])
+        if len(vocab) != model.config["vocab_size"]:
+            raise ValueError(f"{len(vocab)} characters, a model of {model.config['vocab_size']}")
+        return model, vocab, description
     except (AttributeError, KeyError, RuntimeError, TypeError, ValueError) as error:
         raise ValueError(f"{path} is not whole, or was edited: {error}") from error
 

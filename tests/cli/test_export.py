@@ -116,6 +116,13 @@ def test_what_cannot_be_exported_is_refused(folder, tmp_path):
     assert not (tmp_path / "m.js").exists()
 
 
+def test_halves_of_a_surrogate_pair_that_a_page_would_join_are_refused(tmp_path):
+    halves = Vocabulary("ab\ud83d\ude00")
+    save(tmp_path / "run", CharRNN(len(halves), 5, 6), halves)
+    with pytest.raises(ValueError, match="both halves of a surrogate pair"):
+        export(tmp_path / "run", tmp_path / "m.js")
+
+
 def test_a_folder_that_is_not_there_is_refused(folder, tmp_path):
     with pytest.raises(FileNotFoundError, match=r"there is no folder .*site to write m.js into"):
         export(folder, tmp_path / "site" / "m.js")
@@ -143,6 +150,7 @@ def test_a_newer_version_is_refused(folder, tmp_path):
     [
         ("config", None), ("config", {"vocab_size": 7}), ("config", {"cell": "lstm", "size": 7}),
         ("weights", None), ("weights", {}), ("weights", []), ("characters", None),
+        ("characters", "abc"),
         ("weights", {"output.bias": {"dtype": "float32", "shape": [7], "data": "AAAA"}}),
         ("weights", {"output.bias": {"dtype": "int4", "shape": [7], "data": ""}}),
     ],
