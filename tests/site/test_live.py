@@ -103,24 +103,12 @@ def test_a_figure_that_there_is_not_is_refused(tmp_path):
 # ---------------------------------------------------------------- parts
 
 
-EVERY_PART = ("slider", "bar-chart", "plot", "grid", "strip", "diagram", "say")
+EVERY_PART = ("slider", "barChart", "plot", "grid", "strip", "diagram", "say")
 
 
 @pytest.fixture(scope="module")
 def parts_page(browser, static):
-    known = live.parts()
-    names = {script.removeprefix("live/"): name for name, (script, _) in known.items()}
-    listed = list(live.FIRST)
-
-    def add(name):
-        script, needs = known[name]
-        for need in needs:
-            add(need)
-        if script not in listed:
-            listed.append(script)
-
-    for part in EVERY_PART:
-        add(names[part])
+    listed = live.needed(EVERY_PART)
     tags = "".join(f'<script defer src="_static/{script}.js"></script>' for script in listed)
     script = (ROOT / "tests/site/live_parts.js").read_text(encoding="utf-8")
     script = f"<script>{script}</script>"

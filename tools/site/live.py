@@ -21,7 +21,6 @@ WITHOUT = "The figure that stands here needs JavaScript and a browser of 2021 or
 # charbook.define("bars", ["sampling", "page"], …, and charbook.live of a figure.
 DECLARATION = re.compile(r'^charbook\.(?:define|live)\(\s*"([\w/-]+)",\s*\[([^\]]*)\]', flags=re.M)
 PARTS = "playground/parts"  # of every page that has scripts, the first
-FIRST = [PARTS, "playground/page", "live/live"]
 
 
 def declared(path):
@@ -64,7 +63,7 @@ def needed(names, first=(PARTS,)):
 def scripts(name):
     """The scripts of a figure without .js, each after those that it needs."""
     needs = declared(STATIC / f"live/figures/{name}.js")[1]
-    return [*needed(needs, FIRST), f"live/figures/{name}"]
+    return [*needed(["live", *needs]), f"live/figures/{name}"]
 
 
 class Live(SphinxDirective):

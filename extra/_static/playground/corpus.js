@@ -1,13 +1,11 @@
 "use strict";
 /* A text's way to ids, and what an n-gram model makes of them. Equal to helpers/corpus.py and
    ngram.py; tests/site/test_trainer.py holds them together. */
-charbook.define("corpus", [], () => {
+charbook.define("corpus", ["numbers"], ({ whole }) => {
   const LIMITS = { shortest: 1000, longest: 1_000_000, characters: 500 };
   const HELD_OUT = 0.1;
   const STRETCH = 20; // characters
   const BASE = 0x9e3779b1; // odd and large, so that every character moves all bits above it
-
-  const whole = (number) => number.toLocaleString("en-GB");
 
   /* A text -> its characters, by code point. Half of a surrogate pair that stands alone becomes
      U+FFFD, as when a browser saves a text. */
@@ -114,5 +112,5 @@ charbook.define("corpus", [], () => {
     return wanted.filter((hash) => found.get(hash)).length / count;
   }
 
-  return { LIMITS, STRETCH, ngramLoss, prepare, repeated, whole };
+  return { LIMITS, STRETCH, ngramLoss, prepare, repeated };
 });

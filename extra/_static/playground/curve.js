@@ -1,7 +1,7 @@
 "use strict";
 /* Training loss and held-out loss over updates or seconds, baselines that need no network, and
    earlier runs on the same text. */
-charbook.define("curve", ["page"], ({ h, labelled, whole }) => {
+charbook.define("curve", ["page", "svg"], ({ h, labelled, whole }, { Picture, svg, words }) => {
   const MOST = 400; // points of a line; beyond, neighbours are joined
   const DOTS = 40; // points of the held-out line that are marked
   const EARLIER = 5; // runs whose held-out loss stays
@@ -9,16 +9,6 @@ charbook.define("curve", ["page"], ({ h, labelled, whole }) => {
   const SETTLED = 100; // updates, after which the picture shows no more than what is low
   const HEIGHT = 300;
   const EDGE = { left: 28, right: 12, top: 26, bottom: 42 };
-
-  function svg(tag, attributes = {}, text = "") {
-    const element = document.createElementNS("http://www.w3.org/2000/svg", tag);
-    for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
-    element.textContent = text;
-    return element;
-  }
-
-  const label = (x, y, text, anchor = "start", kind = "") =>
-    svg("text", { x, y, "text-anchor": anchor, class: kind }, text);
 
   /* Half as many points: of each two the later place and the mean loss. */
   function joined(points) {
@@ -28,16 +18,16 @@ charbook.define("curve", ["page"], ({ h, labelled, whole }) => {
 
   class Curve {
     constructor() {
-      this.picture = svg("svg", { role: "img", "aria-label": "Loss: nothing to show yet" });
+      this.picture = new Picture((width) => this.#draw(width));
       this.earlier = []; // {name, text, held}
       this.axis = 0;
       const axes = h("select", {}, ...AXES.map((name, k) => h("option", { value: k }, name)));
       axes.addEventListener("input", () => {
         this.axis = Number(axes.value);
-        this.draw();
+        this.picture.redraw();
       });
       this.element = h(
-        "div", { class: "tr-curve" }, this.picture, labelled("Across", axes),
+        "div", { class: "tr-curve" }, this.picture.element, labelled("Across", axes),
         h(
           "p", { class: "tr-keys" },
           h("span", { class: "tr-key tr-train" }, "training: batches just learned from"),
@@ -46,7 +36,6 @@ charbook.define("curve", ["page"], ({ h, labelled, whole }) => {
           h("span", { class: "tr-key tr-earlier" }, "earlier runs, held out"),
         ),
       );
-      new ResizeObserver(() => this.draw()).observe(this.element);
     }
 
     /* baselines: [name, loss], the lowest last; goal: [updates, seconds], 0 if unknown; name: of
@@ -57,20 +46,20 @@ charbook.define("curve", ["page"], ({ h, labelled, whole }) => {
       if (held?.length) this.earlier.push({ name: before, text: its, held });
       this.earlier = this.earlier.filter((run) => run.text === text).slice(-EARLIER);
       Object.assign(this, { baselines, goal, name, text, train: [], held: [], marked: null });
-      this.draw();
+      this.picture.redraw();
     }
 
     /* name: train or held; place: [updates, seconds] */
     add(name, place, loss) {
       this[name].push([place, loss]);
       if (this[name].length > MOST) this[name] = joined(this[name]);
-      this.draw();
+      this.picture.redraw();
     }
 
     /* Where the sample that is seen was written. */
     mark({ updates, seconds }) {
       this.marked = [updates, seconds];
-      this.draw();
+      this.picture.redraw();
     }
 
     /* The end of the axis. */
@@ -80,9 +69,8 @@ charbook.define("curve", ["page"], ({ h, labelled, whole }) => {
       return Math.max(1, Math.ceil(last), this.goal[this.axis]);
     }
 
-    draw() {
-      const width = Math.floor(this.element.clientWidth);
-      if (!width || !this.baselines) return;
+    #draw(width) {
+      if (!this.baselines) return { height: HEIGHT, parts: [], label: "Loss: nothing to show yet" };
       const losses = [...this.train, ...this.held, ...this.baselines].map(([, loss]) => loss);
       const settled = [...this.train, ...this.held].filter(([[updates]]) => updates >= SETTLED);
       const seen = settled.length ? [...settled, this.baselines.at(-1)] : this.baselines;
@@ -99,13 +87,13 @@ charbook.define("curve", ["page"], ({ h, labelled, whole }) => {
         svg("line", { class: kind, x1: left, x2: right, y1: y(loss), y2: y(loss) });
       const parts = [];
       for (let loss = Math.ceil(low); loss <= high; loss++)
-        parts.push(across("tr-grid", loss), label(left - 6, y(loss) + 4, String(loss), "end"));
+        parts.push(across("tr-grid", loss), words(left - 6, y(loss) + 4, loss, { anchor: "end" }));
       for (const [share, anchor] of [[0, "start"], [0.5, "middle"], [1, "end"]]) {
         const number = whole(Math.round(end * share));
-        parts.push(label(left + share * (right - left), HEIGHT - 24, number, anchor));
+        parts.push(words(left + share * (right - left), HEIGHT - 24, number, { anchor }));
       }
-      parts.push(label((left + right) / 2, HEIGHT - 6, AXES[this.axis], "middle"));
-      parts.push(label(0, 14, "nats per character"));
+      parts.push(words((left + right) / 2, HEIGHT - 6, AXES[this.axis], { anchor: "middle" }));
+      parts.push(words(0, 14, "nats per character"));
       this.baselines.forEach(([name, loss], k) => {
         // The names stand where the curves are not: the lowest one's at the left, below its line.
         const lowest = k === this.baselines.length - 1;
@@ -113,13 +101,14 @@ charbook.define("curve", ["page"], ({ h, labelled, whole }) => {
         const below = y(loss) + 20 > HEIGHT - EDGE.bottom ? -5 : 15; // not across the numbers
         const [at, down, anchor] = lowest ? [left + 6, below, "start"] : [right, -5, "end"];
         const text = `${name}: ${loss.toFixed(2)}`;
-        parts.push(across("tr-baseline", loss), label(at, y(loss) + down, text, anchor, "tr-name"));
+        const named = words(at, y(loss) + down, text, { anchor, kind: "tr-name" });
+        parts.push(across("tr-baseline", loss), named);
       });
       const place = ([at, loss]) => `${x(at).toFixed(1)},${y(loss).toFixed(1)}`;
       for (const { name, held } of this.earlier) {
         const [at, loss] = held.at(-1);
         parts.push(svg("polyline", { class: "tr-earlier", points: held.map(place).join(" ") }));
-        parts.push(label(Math.min(x(at), right), y(loss) - 6, name, "end", "tr-name"));
+        parts.push(words(Math.min(x(at), right), y(loss) - 6, name, { anchor: "end", kind: "tr-name" }));
       }
       if (this.marked) {
         const at = x(this.marked);
@@ -132,9 +121,7 @@ charbook.define("curve", ["page"], ({ h, labelled, whole }) => {
       }
       for (const [at, loss] of this.held.slice(0, DOTS))
         parts.push(svg("circle", { class: "tr-held", cx: x(at), cy: y(loss), r: 2.5 }));
-      this.picture.setAttribute("viewBox", `0 0 ${width} ${HEIGHT}`);
-      this.picture.setAttribute("aria-label", this.#describe());
-      this.picture.replaceChildren(...parts);
+      return { height: HEIGHT, parts, label: this.#describe() };
     }
 
     #describe() {

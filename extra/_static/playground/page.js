@@ -1,13 +1,12 @@
 "use strict";
 /* What all figures are built from: elements, labels, and numbers and characters as text. */
-charbook.define("page", [], () => {
+charbook.define("page", ["numbers"], ({ whole }) => {
   // Where the scripts lie, and with them the weights and texts that are loaded later.
   const here = document.currentScript.src.replace(/[^/]*$/, "");
   const VISIBLE = { " ": "␣", "\n": "↵", "\t": "⇥" }; // as in helpers/plotting.py
 
   const visible = (character) => VISIBLE[character] ?? character;
   const quoted = (character) => `“${visible(character)}”`;
-  const whole = (number) => number.toLocaleString("en-GB");
   const percent = (p) =>
     p > 0 && p < 0.0005 ? "<\u00a00.1\u00a0%" : `${(100 * p).toFixed(1)}\u00a0%`;
 

@@ -3,7 +3,7 @@
    it is typed: the box of the text is clear and lies over a view of the same text. */
 charbook.define("surprise", ["sampling", "page", "textView", "bars", "mode"], (
   { predictions }, { h, labelled, newId, percent, visible, whole }, { PlaceSlider, TextView },
-  { Bars }, modes,
+  Bars, modes,
 ) => {
   const { LIMITS, Mode, describe, placeName } = modes;
   const LEVELS = [
@@ -38,7 +38,7 @@ charbook.define("surprise", ["sampling", "page", "textView", "bars", "mode"], (
           h("ul", { class: "pg-legend", "aria-label": "Colours" }, ...legend),
           this.slider.element, this.readout,
         ),
-        h("div", {}, labelled("Surprise in", this.units), this.summary, this.bars.table),
+        h("div", {}, labelled("Surprise in", this.units), this.summary, this.bars.element),
       );
       this.clear();
     }

@@ -1,8 +1,8 @@
 "use strict";
 /* A training on a text, and the worker in which it runs, so that the page stays free. */
-charbook.define("trainer", ["engine", "sampling", "learner", "corpus", "saved"], (
-  { Model }, { NoGuess, Uniforms, Writer }, { Learner }, { ngramLoss, prepare, repeated, whole },
-  { script },
+charbook.define("trainer", ["engine", "sampling", "learner", "corpus", "saved", "numbers"], (
+  { Model }, { NoGuess, Uniforms, Writer }, { Learner }, { ngramLoss, prepare, repeated },
+  { script }, { whole },
 ) => {
   // The book's recipe, but for the batch: helpers.models.CharRNN and helpers.training.fit.
   const DEFAULTS = { embed_size: 32, seq_len: 50, clip: 5 };

@@ -4,7 +4,7 @@
 charbook.define("write", [
   "sampling", "page", "textView", "bars", "heatmap", "attention", "mode", "settings",
 ], (
-  { Uniforms, Writer, nextDistribution }, { h, whole }, { PlaceSlider, TextView }, { Bars }, { Heatmap },
+  { Uniforms, Writer, nextDistribution }, { h, whole }, { PlaceSlider, TextView }, Bars, { Heatmap },
   { Attention }, modes, { SLIDERS },
 ) => {
   const { LIMITS, Mode, describe } = modes;
@@ -32,7 +32,7 @@ charbook.define("write", [
       this.element = h(
         "div", { class: "pg-result pg-two" },
         h("div", {}, view.box, this.slider.element, this.readout),
-        h("div", {}, this.bars.table),
+        h("div", {}, this.bars.element),
         this.heatmap.details, this.attention.details, this.python,
       );
       this.clear();

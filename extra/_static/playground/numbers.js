@@ -6,6 +6,7 @@ charbook.define("numbers", [], () => {
     const text = number.toFixed(digits);
     return Number(text) < 0 ? text.replace("-", "−") : text.replace("-", "");
   };
+  const whole = (number) => number.toLocaleString("en-GB");
 
-  return { signed };
+  return { signed, whole };
 });
