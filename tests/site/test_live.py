@@ -3,7 +3,9 @@
 What a figure computes is held equal to Python in tests/site/test_live_figures.py.
 """
 
+import io
 import json
+import os
 import re
 from contextlib import suppress
 from pathlib import Path
@@ -82,22 +84,44 @@ def test_the_directive_fills_its_place_in_the_books_theme(opened):
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
 
 
+CONF = """\
+extensions = ["myst_parser", "tools.site.live"]
+myst_enable_extensions = ["colon_fence"]
+html_extra_path = ["extra"]
+exclude_patterns = ["out"]
+"""
+
+
+def built(folder, page):
+    """Build a site of one page in a folder, in ``out``; what Sphinx complains of."""
+    (folder / "extra").mkdir(exist_ok=True)
+    (folder / "conf.py").write_text(CONF, encoding="utf-8")
+    if not (folder / "index.md").exists():
+        (folder / "index.md").write_text(page, encoding="utf-8")
+    warnings, out = io.StringIO(), folder / "out"
+    Sphinx(folder, folder, out, out, "html", status=None, warning=warnings).build()
+    return warnings.getvalue()
+
+
 def test_a_figure_that_there_is_not_is_refused(tmp_path):
-    (tmp_path / "conf.py").write_text(
-        'extensions = ["myst_parser", "tools.site.live"]\nmyst_enable_extensions = ["colon_fence"]',
-        encoding="utf-8",
-    )
-    (tmp_path / "index.md").write_text(
-        "# Page\n\n:::{live} ladr\nMove.\n:::\n\n:::{live} ladder\n:::\n", encoding="utf-8"
-    )
-    warnings = (tmp_path / "warnings").open("w+", encoding="utf-8")
-    app = Sphinx(tmp_path, tmp_path, tmp_path / "out", tmp_path / "out", "html", status=None,
-                 warning=warnings)  # fmt: skip
-    app.build()
-    warnings.seek(0)
-    said = warnings.read()
+    said = built(tmp_path, "# Page\n\n:::{live} ladr\nMove.\n:::\n\n:::{live} ladder\n:::\n")
     assert 'there is no live figure "ladr", but ' in said
     assert "Content block expected" in said  # a figure without a sentence
+
+
+def test_a_script_that_was_changed_comes_into_a_site_whose_pages_were_not(tmp_path, monkeypatch):
+    monkeypatch.setattr(live, "COPIED", [tmp_path / "extra"])
+    built(tmp_path, "# Page\n")
+    script, page = tmp_path / "extra/say.js", tmp_path / "out/index.html"
+    script.write_text("1;", encoding="utf-8")
+    later = page.stat().st_mtime + 10
+    os.utime(script, (later, later))
+    built(tmp_path, "# Page\n")
+    assert (tmp_path / "out/say.js").read_text(encoding="utf-8") == "1;"
+    os.utime(page, (later + 1, later + 1))
+    written = page.stat().st_mtime_ns
+    built(tmp_path, "# Page\n")
+    assert page.stat().st_mtime_ns == written  # nothing is newer
 
 
 # ---------------------------------------------------------------- parts

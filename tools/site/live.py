@@ -15,7 +15,9 @@ from pathlib import Path
 from docutils import nodes
 from sphinx.util.docutils import SphinxDirective
 
-STATIC = Path(__file__).resolve().parents[2] / "extra/_static"
+ROOT = Path(__file__).resolve().parents[2]
+STATIC = ROOT / "extra/_static"
+COPIED = [ROOT / "extra", ROOT / "_static"]  # into the site
 CLASS = "charbook-live"
 WITHOUT = "The figure that stands here needs JavaScript and a browser of 2021 or later."
 # charbook.define("bars", ["sampling", "page"], …, and charbook.live of a figure.
@@ -95,7 +97,17 @@ def add_files(app, pagename, templatename, context, doctree):
             app.add_js_file(f"{script}.js", loading_method="defer")
 
 
+def copied_again(app, env, added, changed, removed):
+    """The first page as one to be written again, where a script or a style sheet is newer than it:
+    Sphinx copies those only when it writes a page."""
+    first = Path(app.outdir) / f"{app.config.root_doc}.html"
+    written = first.stat().st_mtime if first.is_file() else 0
+    files = (file for folder in COPIED for file in folder.rglob("*"))
+    return [app.config.root_doc] if any(file.stat().st_mtime > written for file in files) else []
+
+
 def setup(app):
     app.add_directive("live", Live)
+    app.connect("env-get-outdated", copied_again)
     app.connect("html-page-context", add_files)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
