@@ -304,7 +304,7 @@ def test_it_writes_2000_characters_a_second(engine):
 
 def test_what_the_page_states_again_is_what_python_has(engine):
     """Constants that JavaScript cannot import."""
-    for name in ("architectures", "page", "colours"):
+    for name in ("architectures", "numbers", "page", "colours"):
         path = PLAYGROUND / f"{name}.js"
         engine.add_script_tag(**({"path": path} if path.exists() else {"content": script()}))
     stops = engine.evaluate("charbook.colours.COLOURS.light")
