@@ -1,11 +1,11 @@
 """How much text each architecture needs, under the protocol of the experiments on the plays.
 
 Question: from which amount of text on does a network beat the best n-gram model, on plays that
-neither has seen? Held equal: at each size, the multiplications of one training run, the number of
-trials in which width and rate are chosen, and dropout (none from a million characters on, which
-are read a few times only). Could have said no: n-gram models have
-their order and smoothing chosen on the same validation plays. Trained on the first characters of
-the training plays.
+neither has seen? Held equal: the multiplications of one training run for each character of its
+text, the rule by which width and rate are searched, and dropout (none from a million characters
+on, which are read a few times only). Could have said no: n-gram models have their order and
+smoothing chosen on the same validation plays. Trained on the first characters of the training
+plays.
 """
 
 import copy
@@ -26,19 +26,17 @@ from tools.runs.common import long_run, rounded, stored_blocks, updates
 EVALUATIONS, SEEDS = 10, (1, 2, 3)
 REPEATED = 5  # losses; the networks are large
 
-# Characters -> what the runs are called, multiplications of one training run (forward and
-# backward), dropout, and trials of width and rate, all with the first seed.
-SIZES = {
-    100_000: ("100k", 6e11, 0.1, 3),
-    300_000: ("300k", 1.2e12, 0.1, 3),
-    1_000_000: ("1m", 5e12, 0.0, 3),
-    3_795_598: ("all", 7e12, 0.0, 2),
-}
+# Characters of training text -> what its runs are called. A training run may make so many
+# multiplications (forward and backward) for each of them.
+SIZES = {100_000: "100k", 300_000: "300k", 1_000_000: "1m", 3_795_598: "all"}
+PER_CHARACTER = 3e6
 
-# Where the search begins with the smallest text. A trial is one step from the best so far.
-START = {"lstm": (128, 6e-3), "transformer": (96, 3e-3)}
+# Where the search begins with the smallest text.
+START = {
+    "lstm": (128, 6e-3), "gru": (128, 3e-3), "rnn": (192, 2e-3), "transformer": (64, 3e-3)
+}  # fmt: skip
 WIDTHS = (48, 64, 96, 128, 192, 256, 384, 512, 768, 1024)
-UPDATE = 2048  # characters of one update
+UPDATE = 512  # characters; more and smaller updates were better in a first look at validation
 HEADS, LAYERS, CONTEXT = 4, 3, 64
 
 
@@ -54,14 +52,13 @@ class Dropped(CharRNN):
         return self.output(self.around(hidden)), state
 
 
-# Architectures side by side: characters -> what the run is called, the multiplications of one
-# training run, and width and rate as the trials on a million characters chose them. Small
-# updates, and so more of them, were better for LSTM and Transformer in a first look at the
-# validation plays. Those chosen have equally many parameters, within 3 per cent: an RNN of 384
-# units came out level with one of 528, and the latter was taken. In the same processor time the
-# Transformer has three quarters of the LSTM's multiplications.
-BESIDE = {1_000_000: ("1m", 3e12), 3_795_598: ("all", 4e12)}
-SMALL_UPDATE, TIME_SHARE = 512, 0.75
+# Architectures side by side: characters -> the multiplications of one training run, and width
+# and rate as the trials on a million characters chose them. Those chosen have equally many
+# parameters, within 3 per cent: an RNN of 384 units came out level with one of 528, and the
+# latter was taken. In the same processor time the Transformer has three quarters of the LSTM's
+# multiplications.
+BESIDE = {1_000_000: 3e12, 3_795_598: 4e12}
+TIME_SHARE = 0.75
 CHOSEN = {
     "lstm": (256, 6e-3), "transformer": (96, 3e-3), "gru": (300, 3e-3), "rnn": (528, 2e-3)
 }  # fmt: skip
@@ -81,10 +78,12 @@ ARMS = {
 
 def recipe(cell, update=UPDATE):
     """How the text of one update is laid out: recurrent networks carry their state on."""
-    long = cell == "transformer" and update > SMALL_UPDATE
-    seq_len = 2 * CONTEXT if long else CONTEXT
     windows = "random" if cell == "transformer" else "stream"
-    return {"windows": windows, "seq_len": seq_len, "batch_size": update // seq_len}
+    return {"windows": windows, "seq_len": CONTEXT, "batch_size": update // CONTEXT}
+
+
+def dropout(size):
+    return 0.1 if size < 1_000_000 else 0.0
 
 
 @functools.cache
@@ -94,24 +93,22 @@ def texts():
     return corpus, corpus.split_by_plays()[0], protocol.validation_plays(corpus)
 
 
-def begin(cell, width, lr, size, seed, equal=None, steps=None):
+def begin(cell, width, lr, size, seed, equal=None, steps=None, update=UPDATE):
     """A network, and its training as far as it has not begun.
 
-    equal : None for the budget of SIZES, or "multiplications" or "time" for that of BESIDE
+    equal : None for PER_CHARACTER, or "multiplications" or "time" for the budget of BESIDE
     steps : updates, where the budget is not to say how many
+    update : characters of one update
     """
     corpus, train_ids, _ = texts()
     torch.manual_seed(seed)
     V = len(corpus.vocab)
-    _, multiplications, dropout, _ = SIZES[size]
-    update = UPDATE
-    if equal:
-        multiplications, update = BESIDE[size][1], SMALL_UPDATE
-        multiplications *= TIME_SHARE if equal == "time" else 1
+    multiplications = BESIDE[size] if equal else PER_CHARACTER * size
+    multiplications *= TIME_SHARE if equal == "time" else 1
     if cell == "transformer":
-        model = CharTransformer(V, width, HEADS, LAYERS, CONTEXT, dropout)
-    elif dropout:
-        model = Dropped(V, 64, width, cell, around=dropout)
+        model = CharTransformer(V, width, HEADS, LAYERS, CONTEXT, dropout(size))
+    elif dropout(size):
+        model = Dropped(V, 64, width, cell, around=dropout(size))
     else:
         model = CharRNN(V, 64, width, cell)
     per_update = 3 * protocol.multiplications(model) * update
@@ -162,8 +159,12 @@ def train(cell, width, lr, size, seed, equal=None):
 
 @functools.cache
 def chosen(cell, size):
-    """Width and rate for a size of text, and the trials: the choice for the size below, the next
-    wider, and the better of these at half the rate. A trial is the first of the three seeds."""
+    """Width and rate for a size of text, and the trials: a hill climb.
+
+    It begins where the search on the size below ended and goes to wider models, to half the rate
+    and, if that did not pay, to twice the rate, each for as long as it pays; on all of the text
+    to wider models alone. A trial is the first of the three seeds.
+    """
     width, lr = START[cell]
     if smaller := [other for other in SIZES if other < size]:
         before = stored_run(run_name(cell, smaller[-1]))["runs"][0]
@@ -176,15 +177,23 @@ def chosen(cell, size):
     def best():
         return min(trials, key=lambda wanted: trials[wanted][1]["validation"])
 
+    def climb(step):
+        before = None
+        while best() != before:
+            before = best()
+            attempt(*step(*before))
+
     attempt(width, lr)
-    attempt(WIDTHS[WIDTHS.index(width) + 1], lr)
-    if SIZES[size][3] > 2:
-        attempt(best()[0], lr / 2)
+    climb(lambda width, lr: (WIDTHS[WIDTHS.index(width) + 1], lr))
+    if size < max(SIZES):
+        climb(lambda width, lr: (width, lr / 2))
+        if best()[1] == lr:
+            climb(lambda width, lr: (width, lr * 2))
     return best(), trials
 
 
 def run_name(cell, size):
-    return f"amount-{cell}-{SIZES[size][0]}"
+    return f"amount-{cell}-{SIZES[size]}"
 
 
 def amount(configuration, corpus):
@@ -204,17 +213,18 @@ def amount(configuration, corpus):
 
 
 # What has been made so far; each search begins where the one on the smaller text ended.
-for cell, sizes in {"lstm": list(SIZES), "transformer": list(SIZES)[:1]}.items():
-    for size in sizes:
+for cell in START:
+    for size in list(SIZES) if cell == "lstm" else list(SIZES)[:3]:
         long_run(
             run_name(cell, size),
             corpus="shakespeare",
             repeat=first_losses,
             plan=[{"cell": cell, "size": size, "seed": seed} for seed in SEEDS],
             settings={
-                "dropout": SIZES[size][2],
+                "dropout": dropout(size),
                 "evaluations": EVALUATIONS,
                 "recipe": recipe(cell),
+                "multiplications": PER_CHARACTER * size,
             },
         )(amount)
 
@@ -248,28 +258,10 @@ def beside(configuration, corpus):
     return found | scored(protocol.play_losses(model, protocol.test_plays(texts()[0])))
 
 
-def higher(configuration, corpus):
-    """One training at a rate above those of the search, which is not chosen: no test play is
-    scored."""
-    found = beside(configuration, corpus)
-    del found["cpu_seconds"]
-    return found
-
-
-# The search has only ever halved the rate, and its best was the highest. Higher ones were tried
-# afterwards with the width that was chosen, the first seed, and on the validation plays alone.
-for size in (100_000, 300_000):
-    long_run(
-        f"higher-rates-{SIZES[size][0]}", corpus="shakespeare", repeat=first_losses,
-        plan=[configured("lstm", size, SEEDS[0], None, 192, lr) for lr in (1.2e-2, 2.4e-2)],
-        settings={"evaluations": EVALUATIONS},
-    )(higher)  # fmt: skip
-
-
 for prefix, (arms, sizes) in ARMS.items():
     for size in sizes:
         long_run(
-            f"{prefix}-{BESIDE[size][0]}", corpus="shakespeare", repeat=first_losses,
+            f"{prefix}-{SIZES[size]}", corpus="shakespeare", repeat=first_losses,
             plan=list(side_by_side(arms, size)), settings={"evaluations": EVALUATIONS},
         )(beside)  # fmt: skip
 

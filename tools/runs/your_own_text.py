@@ -13,7 +13,8 @@ from tools.runs.common import long_run, rounded, updates
 
 WIDTHS = (32, 64, 128, 256, 512)
 PASSES = {300_000: 5, 1_000_000: 2}  # characters of training text -> times that it is read
-EVALUATIONS = 5
+EVALUATIONS, UPDATE = 5, 2048  # characters of one update
+RECIPE = amount.recipe("lstm", UPDATE)
 
 
 def configurations(size):
@@ -26,12 +27,10 @@ def configurations(size):
 
 def begin(model):
     """A network, and its training as far as it has not begun."""
-    recipe = amount.recipe("lstm")
-    steps = model["passes"] * batches_per_epoch(
-        model["size"], recipe["seq_len"], recipe["batch_size"]
-    )
+    per_epoch = batches_per_epoch(model["size"], RECIPE["seq_len"], RECIPE["batch_size"])
+    steps = model["passes"] * per_epoch
     wanted = (model[key] for key in ("width", "lr", "size", "seed"))
-    return amount.begin("lstm", *wanted, steps=steps)
+    return amount.begin("lstm", *wanted, steps=steps, update=UPDATE)
 
 
 def repeat(model, corpus):
@@ -73,9 +72,9 @@ def width(configuration, corpus):
 
 for size in PASSES:
     long_run(
-        f"width-{amount.SIZES[size][0]}",
+        f"width-{amount.SIZES[size]}",
         corpus="shakespeare",
         repeat=repeat,
         plan=list(configurations(size)),
-        settings={"evaluations": EVALUATIONS, "recipe": amount.recipe("lstm")},
+        settings={"evaluations": EVALUATIONS, "recipe": RECIPE},
     )(width)
