@@ -35,6 +35,7 @@ PER_CHARACTER = 3e6
 START = {
     "lstm": (128, 6e-3), "gru": (128, 3e-3), "rnn": (192, 2e-3), "transformer": (64, 3e-3)
 }  # fmt: skip
+MADE = {"lstm": 4, "gru": 3, "rnn": 2, "transformer": 2}  # how many of the sizes
 WIDTHS = (48, 64, 96, 128, 192, 256, 384, 512, 768, 1024)
 UPDATE = 512  # characters; more and smaller updates were better in a first look at validation
 HEADS, LAYERS, CONTEXT = 4, 3, 64
@@ -76,10 +77,10 @@ ARMS = {
 }  # fmt: skip
 
 
-def recipe(cell, update=UPDATE):
+def recipe(cell):
     """How the text of one update is laid out: recurrent networks carry their state on."""
     windows = "random" if cell == "transformer" else "stream"
-    return {"windows": windows, "seq_len": CONTEXT, "batch_size": update // CONTEXT}
+    return {"windows": windows, "seq_len": CONTEXT, "batch_size": UPDATE // CONTEXT}
 
 
 def dropout(size):
@@ -93,12 +94,11 @@ def texts():
     return corpus, corpus.split_by_plays()[0], protocol.validation_plays(corpus)
 
 
-def begin(cell, width, lr, size, seed, equal=None, steps=None, update=UPDATE):
+def begin(cell, width, lr, size, seed, equal=None, steps=None):
     """A network, and its training as far as it has not begun.
 
     equal : None for PER_CHARACTER, or "multiplications" or "time" for the budget of BESIDE
     steps : updates, where the budget is not to say how many
-    update : characters of one update
     """
     corpus, train_ids, _ = texts()
     torch.manual_seed(seed)
@@ -111,14 +111,14 @@ def begin(cell, width, lr, size, seed, equal=None, steps=None, update=UPDATE):
         model = Dropped(V, 64, width, cell, around=dropout(size))
     else:
         model = CharRNN(V, 64, width, cell)
-    per_update = 3 * protocol.multiplications(model) * update
+    per_update = 3 * protocol.multiplications(model) * UPDATE
     adam = torch.optim.AdamW(
         model.parameters(), lr=lr, betas=(0.9, 0.99), weight_decay=0.01, fused=True
     )
     training = Training(
         model, train_ids[:size], steps=steps or round(multiplications / per_update), clip=1.0,
         seed=seed, device="cpu", optimizer=adam, schedule=warm_up_and_decay,
-        **recipe(cell, update),
+        **recipe(cell),
     )  # fmt: skip
     return model, training
 
@@ -213,8 +213,8 @@ def amount(configuration, corpus):
 
 
 # What has been made so far; each search begins where the one on the smaller text ended.
-for cell in START:
-    for size in list(SIZES) if cell == "lstm" else list(SIZES)[:3]:
+for cell, sizes in MADE.items():
+    for size in list(SIZES)[:sizes]:
         long_run(
             run_name(cell, size),
             corpus="shakespeare",

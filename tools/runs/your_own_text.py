@@ -13,8 +13,8 @@ from tools.runs.common import long_run, rounded, updates
 
 WIDTHS = (32, 64, 128, 256, 512)
 PASSES = {300_000: 5, 1_000_000: 2}  # characters of training text -> times that it is read
-EVALUATIONS, UPDATE = 5, 2048  # characters of one update
-RECIPE = amount.recipe("lstm", UPDATE)
+EVALUATIONS = 5
+RECIPE = amount.recipe("lstm")
 
 
 def configurations(size):
@@ -30,7 +30,7 @@ def begin(model):
     per_epoch = batches_per_epoch(model["size"], RECIPE["seq_len"], RECIPE["batch_size"])
     steps = model["passes"] * per_epoch
     wanted = (model[key] for key in ("width", "lr", "size", "seed"))
-    return amount.begin("lstm", *wanted, steps=steps, update=UPDATE)
+    return amount.begin("lstm", *wanted, steps=steps)
 
 
 def repeat(model, corpus):
