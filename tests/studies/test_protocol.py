@@ -136,7 +136,8 @@ def test_multiplications_are_those_of_the_matrices():
 
 def test_no_training_window_and_no_choice_touches_a_test_play(corpus, monkeypatch):
     """The runs train on a prefix of the training plays, and choose where test plays are locked."""
-    monkeypatch.setattr(amount, "SIZES", {100_000: ("100k", 2e9, 0.1, 3)})
+    monkeypatch.setattr(amount, "SIZES", {100_000: "100k"})
+    monkeypatch.setattr(amount, "PER_CHARACTER", 2e4)
     monkeypatch.setattr(protocol, "test_plays", None)
     monkeypatch.setitem(amount.START, "lstm", (48, 3e-3))
     amount.chosen.cache_clear()
@@ -146,6 +147,28 @@ def test_no_training_window_and_no_choice_touches_a_test_play(corpus, monkeypatc
     assert [wanted[0] for wanted in trials][:2] == [48, 64]
     _, training = amount.begin("lstm", 48, 3e-3, 100_000, 1)
     assert corpus.vocab.decode(training.ids.numpy()) == load_corpus("coriolanus").text[:100_000]
+
+
+@pytest.mark.parametrize("best", [(192, 6e-3), (256, 1.2e-2), (192, 1.5e-3)])
+def test_a_search_ends_where_each_step_further_is_worse(monkeypatch, best):
+    """On a loss with one minimum it is found, wider and both rates beside it are tried, and no
+    trial is made twice."""
+    tried = []
+
+    def train(cell, width, lr, size, seed):
+        tried.append((width, round(lr, 6)))
+        away = np.log2(width / best[0]) ** 2 + np.log2(lr / best[1]) ** 2
+        return None, {"validation": 2 + away}, []
+
+    monkeypatch.setattr(amount, "train", train)
+    amount.chosen.cache_clear()
+    (width, lr), trials = amount.chosen("lstm", 100_000)  # begins with 128 units at 6e-3
+    amount.chosen.cache_clear()
+    assert (width, round(lr, 6)) == best
+    wider = amount.WIDTHS[amount.WIDTHS.index(width) + 1]
+    beside = {(wider, 6e-3), (width, round(lr / 2, 6)), (width, round(lr * 2, 6))}
+    assert beside <= set(tried)
+    assert len(tried) == len(set(tried)) == len(trials)
 
 
 # The first model of each size of text of each stored run on the plays. One has a loop of its own,
