@@ -149,9 +149,9 @@ def test_no_training_window_and_no_choice_touches_a_test_play(corpus, monkeypatc
     assert corpus.vocab.decode(training.ids.numpy()) == load_corpus("coriolanus").text[:100_000]
 
 
-@pytest.mark.parametrize("best", [(192, 6e-3), (256, 1.2e-2), (192, 1.5e-3)])
+@pytest.mark.parametrize("best", [(192, 6e-3), (256, 1.2e-2), (192, 1.5e-3), (64, 6e-3)])
 def test_a_search_ends_where_each_step_further_is_worse(monkeypatch, best):
-    """On a loss with one minimum it is found, wider and both rates beside it are tried, and no
+    """On a loss with one minimum it is found, the widths and rates beside it are tried, and no
     trial is made twice."""
     tried = []
 
@@ -165,8 +165,13 @@ def test_a_search_ends_where_each_step_further_is_worse(monkeypatch, best):
     (width, lr), trials = amount.chosen("lstm", 100_000)  # begins with 128 units at 6e-3
     amount.chosen.cache_clear()
     assert (width, round(lr, 6)) == best
-    wider = amount.WIDTHS[amount.WIDTHS.index(width) + 1]
-    beside = {(wider, 6e-3), (width, round(lr / 2, 6)), (width, round(lr * 2, 6))}
+    at = amount.WIDTHS.index(width)
+    beside = {
+        (amount.WIDTHS[at + 1], 6e-3),
+        (amount.WIDTHS[at - 1], 6e-3),
+        (width, round(lr / 2, 6)),
+        (width, round(lr * 2, 6)),
+    }
     assert beside <= set(tried)
     assert len(tried) == len(set(tried)) == len(trials)
 

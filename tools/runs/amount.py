@@ -36,7 +36,7 @@ START = {
     "lstm": (128, 6e-3), "gru": (128, 3e-3), "rnn": (192, 2e-3), "transformer": (64, 3e-3)
 }  # fmt: skip
 MADE = {"lstm": 4, "gru": 3, "rnn": 2, "transformer": 2}  # how many of the sizes
-WIDTHS = (48, 64, 96, 128, 192, 256, 384, 512, 768, 1024)
+WIDTHS = (24, 32, 48, 64, 96, 128, 192, 256, 384, 512, 768, 1024)
 UPDATE = 512  # characters; more and smaller updates were better in a first look at validation
 HEADS, LAYERS, CONTEXT = 4, 3, 64
 
@@ -161,9 +161,10 @@ def train(cell, width, lr, size, seed, equal=None):
 def chosen(cell, size):
     """Width and rate for a size of text, and the trials: a hill climb.
 
-    It begins where the search on the size below ended and goes to wider models, to half the rate
-    and, if that did not pay, to twice the rate, each for as long as it pays; on all of the text
-    to wider models alone. A trial is the first of the three seeds.
+    It begins where the search on the size below ended and goes to wider models or, if those do
+    not pay, to narrower ones, and then to half the rate or else to twice the rate, each for as
+    long as it pays; on all of the text to other widths alone. A trial is the first of the three
+    seeds.
     """
     width, lr = START[cell]
     if smaller := [other for other in SIZES if other < size]:
@@ -185,6 +186,8 @@ def chosen(cell, size):
 
     attempt(width, lr)
     climb(lambda width, lr: (WIDTHS[WIDTHS.index(width) + 1], lr))
+    if best()[0] == width:
+        climb(lambda width, lr: (WIDTHS[WIDTHS.index(width) - 1], lr))
     if size < max(SIZES):
         climb(lambda width, lr: (width, lr / 2))
         if best()[1] == lr:
