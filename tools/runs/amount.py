@@ -179,15 +179,18 @@ def chosen(cell, size):
         return min(trials, key=lambda wanted: trials[wanted][1]["validation"])
 
     def climb(step):
-        before = None
-        while best() != before:
-            before = best()
-            attempt(*step(*before))
+        while (wanted := step(*best())) not in trials:
+            attempt(*wanted)
+            if best() != wanted:
+                return
+
+    def other_width(width, by):
+        return WIDTHS[min(max(WIDTHS.index(width) + by, 0), len(WIDTHS) - 1)]
 
     attempt(width, lr)
-    climb(lambda width, lr: (WIDTHS[WIDTHS.index(width) + 1], lr))
+    climb(lambda width, lr: (other_width(width, +1), lr))
     if best()[0] == width:
-        climb(lambda width, lr: (WIDTHS[WIDTHS.index(width) - 1], lr))
+        climb(lambda width, lr: (other_width(width, -1), lr))
     if size < max(SIZES):
         climb(lambda width, lr: (width, lr / 2))
         if best()[1] == lr:
