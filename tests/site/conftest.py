@@ -14,7 +14,7 @@ from tools.site.live import STATIC, figures, needed
 from tools.site.playground import write_texts
 
 ROOT = Path(__file__).resolve().parents[2]
-PLAYGROUND = ROOT / "extra/_static/playground"
+PLAYGROUND = STATIC / "playground"
 
 CONF = f"""
 import sys
@@ -84,9 +84,9 @@ def static(tmp_path_factory):
     """The site's _static as far as figures use it, without building a site."""
     folder = tmp_path_factory.mktemp("live") / "_static"
     (folder / "playground").mkdir(parents=True)
-    for path in (ROOT / "extra/_static/playground").iterdir():
+    for path in PLAYGROUND.iterdir():
         (folder / "playground" / path.name).symlink_to(path)
-    (folder / "live").symlink_to(ROOT / "extra/_static/live")
+    (folder / "live").symlink_to(STATIC / "live")
     (folder / "book.css").symlink_to(ROOT / "_static/book.css")
     (folder / "architectures.css").write_text(architectures.style_sheet(), encoding="ascii")
     script = architectures.script()

@@ -61,7 +61,10 @@ def read(model, texts):
 
 
 def known_lengths(counted, ids):
-    """Ids (N,) -> how long the longest context of each target is that was counted (N - 1,)."""
+    """Ids (N,) -> how many of the characters before each target were counted together (N - 1,).
+
+    Up to the model's order, one more than it looks at.
+    """
     ids, found = ids.astype(np.int64), np.zeros(len(ids) - 1, dtype=int)
     for length, (codes, _) in enumerate(counted.counts, start=1):
         powers = counted.vocab_size ** np.arange(length - 1, -1, -1)
@@ -113,7 +116,8 @@ HOUR = {
 def best(configuration, corpus, mixtures):
     """A network, an n-gram model and their ``mixtures``, the first of MIXTURES or all. The
     validation plays choose the weight for all characters, or for each class of them (Jelinek and
-    Mercer 1980): by the longest context that was counted, or by how sure the two models are."""
+    Mercer 1980): by how many characters before it were counted together, or by how sure the two
+    models are."""
     source = load_corpus(corpus)
     started = time.process_time()
     model, training = begin(configuration)

@@ -5,6 +5,7 @@ SHA-256 of the picture in whose place it is shown, which is also the name that t
 the site. A picture without a second rendering is shown as it is.
 """
 
+import functools
 import re
 
 from tools.notebooks.narrow import FOLDER
@@ -29,11 +30,16 @@ def with_second(html, folders):
     return IMAGE.sub(both, html)
 
 
+@functools.cache
+def kept():
+    """{SHA-256 of a picture: the folder of its second rendering}, looked up once for all pages."""
+    return {path.stem: path.parent.name for path in FOLDER.rglob("*.png")}
+
+
 def add_second(app, pagename, templatename, context, doctree):
     """Before a page is written."""
     if "body" in context:
-        folders = {path.stem: path.parent.name for path in FOLDER.rglob("*.png")}
-        context["body"] = with_second(context["body"], folders)
+        context["body"] = with_second(context["body"], kept())
 
 
 def setup(app):
