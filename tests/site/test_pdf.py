@@ -25,7 +25,7 @@ def printed(browser, site, tmp_path_factory):
     assert run.returncode == 0, run.stderr
     assert run.stderr == ""
     assert list(out.parent.iterdir()) == [out]
-    assert not (site / "whole-book.html").exists()
+    assert not list(site.glob(f"whole-book*{out.name}*"))
     return PdfReader(out)
 
 
@@ -112,6 +112,24 @@ def test_a_page_or_a_site_that_is_not_there_is_refused_in_a_line(tmp_path, page,
     with pytest.raises(SystemExit):
         pdf.main([str(tmp_path), str(tmp_path / "out.pdf"), page])
     assert message in capsys.readouterr().err.splitlines()[-1]
+
+
+def test_two_books_in_the_making_do_not_share_a_file(tmp_path, monkeypatch):
+    (tmp_path / "index.html").touch()
+    written = set()
+
+    def print_pdf(html, out):
+        written.add(html)
+        out.touch()
+
+    monkeypatch.setattr(pdf, "print_pdf", print_pdf)
+    monkeypatch.setattr(pdf, "one_page", lambda site, parts: "")
+    monkeypatch.setattr(pdf, "page_numbers", lambda file: {})
+    monkeypatch.setattr(pdf, "finish", lambda file, headings: 1)
+    for name in ("a.pdf", "b.pdf"):
+        pdf.main([str(tmp_path), str(tmp_path / name)])
+    assert len(written) == 2
+    assert not any(file.exists() for file in written)
 
 
 def addresses(printed):

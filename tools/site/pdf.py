@@ -230,7 +230,9 @@ def main(arguments=None):
     if options.pages:
         parts = [(part, [n for n in some if n in options.pages]) for part, some in parts]
         parts = [(part, some) for part, some in parts if some]
-    html, unfinished = site / "whole-book.html", out.with_name(f"{out.name}.part")
+    # Among the pages, whose addresses it has; by its own name, for another may be in the making.
+    html = site / f"whole-book-{out.name}.html"
+    unfinished = out.with_name(f"{out.name}.part")
     book = one_page(site, parts)
     try:
         html.write_text(book, encoding="utf-8")
